@@ -1,0 +1,1 @@
+"""The control plane: goals, tasks, gates and sandboxes, without any screen."""
