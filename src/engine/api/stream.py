@@ -1,0 +1,26 @@
+"""What a subscriber receives: a snapshot at N, then every event above N, or the word that it lagged."""
+
+from engine.api.answers import DecisionView, GoalView, SandboxView, Status, View
+from engine.events import Event
+
+
+class Snapshot(View):
+    """The whole overview at one sequence number; trees are asked for per goal."""
+
+    seq: int
+    status: Status
+    decisions: tuple[DecisionView, ...]
+    sandboxes: tuple[SandboxView, ...]
+
+    @property
+    def goals(self) -> tuple[GoalView, ...]:
+        return self.status.goals
+
+
+class Lagged(View):
+    """The subscriber was too slow: `missed` events were dropped and a new snapshot follows."""
+
+    missed: int
+
+
+Update = Snapshot | Event | Lagged
