@@ -1,0 +1,91 @@
+"""One unit of work inside the writer's group: statements, moves and events that stand or fall together."""
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from engine.events import Event, EventType
+from engine.model import TaskState
+
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+Params = Mapping[str, object] | Sequence[object]
+
+
+def stamp(at: datetime) -> str:
+    """A time as it is stored: fixed width, UTC, so that text order is time order."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+@dataclass(frozen=True)
+class TaskMoved:
+    """A committed change of one task's state."""
+
+    task: str
+    goal: str
+    frm: TaskState
+    to: TaskState
+    not_before: datetime | None = None
+
+
+@dataclass
+class EventDraft:
+    type: EventType
+    goal: str | None
+    task: str | None
+    run: str | None
+    data: dict[str, Any]
+
+
+@dataclass
+class Tx:
+    """What a unit of work gets. Lives in the writer's thread for the length of the call; `now` is one time for all
+    its rows. `moved`, `drafts` and `to_end` (tasks whose live run must end) are told after the commit and dropped
+    with a rollback."""
+
+    connection: sqlite3.Connection
+    now: datetime
+    drafts: list[EventDraft] = field(default_factory=list)
+    moved: list[TaskMoved] = field(default_factory=list)
+    to_end: list[str] = field(default_factory=list)
+    at: str = ""
+
+    def __post_init__(self) -> None:
+        self.at = self.at or stamp(self.now)
+
+    def one(self, sql: str, params: Params = ()) -> sqlite3.Row | None:
+        row: sqlite3.Row | None = self.connection.execute(sql, params).fetchone()
+        return row
+
+    def all(self, sql: str, params: Params = ()) -> list[sqlite3.Row]:
+        return self.connection.execute(sql, params).fetchall()
+
+    def run(self, sql: str, params: Params = ()) -> int:
+        """Execute and return the number of rows changed."""
+        return self.connection.execute(sql, params).rowcount
+
+    def many(self, sql: str, rows: Sequence[Params]) -> None:
+        self.connection.executemany(sql, rows)
+
+    def emit(
+        self, type: EventType, *, goal: str | None = None, task: str | None = None, run: str | None = None, **data: Any
+    ) -> None:
+        """An event of this change; gets its seq at the end of the group."""
+        self.drafts.append(EventDraft(type, goal, task, run, data))
+
+
+def store_events(connection: sqlite3.Connection, first: int, at: datetime, drafts: Sequence[EventDraft]) -> list[Event]:
+    """Insert drafts as rows numbered from `first`; returns the events."""
+    if not drafts:
+        return []
+    when = stamp(at)
+    connection.executemany(
+        "INSERT INTO events (seq, at, type, goal, task, run, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(seq, when, d.type, d.goal, d.task, d.run, _ENCODE(d.data)) for seq, d in enumerate(drafts, first)],
+    )
+    return [
+        Event(seq=seq, at=at, type=d.type, goal=d.goal, task=d.task, run=d.run, data=d.data)
+        for seq, d in enumerate(drafts, first)
+    ]
