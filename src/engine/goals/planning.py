@@ -1,0 +1,130 @@
+"""What a goal would do, drawn from its specification alone: order, waves, limits, the longest chain of work."""
+
+from collections.abc import Iterator
+from itertools import accumulate
+
+from engine.api import PlanTask, PlanView
+from engine.goals.outline import Outline, end_of, start_of
+from engine.model import GoalSpec, Order, TaskKind, TaskSpec
+from engine.units import format_duration, format_size
+
+SHORT = 72
+
+
+def plan(spec: GoalSpec) -> PlanView:
+    """Rows depth first, without the root group; a goal without tasks is one row.
+
+    `step` counts waves of leaves from 1; the critical path is the chain with the most work tasks.
+    """
+    rows = list(_rows(spec.root))
+    outline = _outline(rows)
+    steps, chain = _times(outline)
+    critical = set(chain)
+    ahead = list(accumulate((index in critical for index in range(len(rows))), initial=0))
+    shown = rows[1:] if spec.root.kind is TaskKind.GROUP else rows
+    skipped = len(rows) - len(shown)
+    tasks = [
+        PlanTask(
+            key=task.id,
+            title=task.title,
+            kind=task.kind,
+            depth=depth - skipped,
+            order=task.order,
+            needs=task.needs,
+            step=steps[index],
+            critical=ahead[outline.last[index] + 1] > ahead[index],
+            does=_does(task),
+            limits=_limits(task),
+        )
+        for index, (task, depth) in enumerate(shown, start=skipped)
+    ]
+    return PlanView(
+        title=spec.title,
+        path=spec.path,
+        repo=spec.repo,
+        max_parallel=spec.policy.max_parallel,
+        tasks=tuple(tasks),
+        critical_path=tuple(outline.keys[index] for index in chain),
+        variables=spec.variables,
+    )
+
+
+def _rows(root: TaskSpec) -> Iterator[tuple[TaskSpec, int]]:
+    stack = [(root, 0)]
+    while stack:
+        task, depth = stack.pop()
+        yield task, depth
+        stack.extend((child, depth + 1) for child in reversed(task.tasks))
+
+
+def _outline(rows: list[tuple[TaskSpec, int]]) -> Outline:
+    outline = Outline()
+    line: list[int] = []  # the indexes of a task's ancestors
+    for index, (task, depth) in enumerate(rows):
+        del line[depth:]
+        parent = line[-1] if line else None
+        line.append(index)
+        works = task.kind is TaskKind.WORK
+        outline.add(task.id, parent, sequential=task.order is Order.SEQUENTIAL, works=works, group=bool(task.tasks))
+    by_key = {key: index for index, key in enumerate(outline.keys)}
+    for index, (task, _) in enumerate(rows):
+        outline.needs[index] = [by_key[key] for key in task.needs]
+    return outline
+
+
+def _times(outline: Outline) -> tuple[list[int], list[int]]:
+    """The wave each task can start in, and the leaves of the longest chain in order."""
+    wave = [0] * (2 * len(outline.keys))
+    weight = [(0, 0)] * len(wave)  # work tasks, then leaves of any kind
+    came: list[int | None] = [None] * len(wave)
+    for moment in outline.in_time_order():
+        task = moment // 2
+        leaf = moment == end_of(task) and not outline.group[task]
+        earlier = list(outline.waits(moment))
+        wave[moment] = max((wave[other] for other in earlier), default=1) + leaf
+        came[moment] = max(earlier, key=lambda other: weight[other], default=None)
+        before = came[moment]
+        works, leaves = weight[before] if before is not None else (0, 0)
+        weight[moment] = (works + (leaf and outline.works[task]), leaves + leaf)
+    chain: list[int] = []
+    at: int | None = end_of(0)
+    while at is not None:
+        if at % 2 and not outline.group[at // 2]:
+            chain.append(at // 2)
+        at = came[at]
+    return [wave[start_of(task)] for task in range(len(outline.keys))], chain[::-1]
+
+
+def _does(task: TaskSpec) -> str:
+    if task.merge is not None:
+        return f"merge into {task.merge.into}"
+    if task.gate is not None:
+        return _short(f"asks: {task.gate.question or f'May {task.title} pass?'}")
+    if task.run is not None:
+        return _short(task.run if isinstance(task.run, str) else " ".join(task.run))
+    require = "" if task.require == "all" else f", {task.require} of them must be done"
+    return f"{len(task.tasks)} {'task' if len(task.tasks) == 1 else 'tasks'}, {task.order}{require}"
+
+
+def _short(text: str) -> str:
+    first, *rest = text.strip().splitlines() or [""]
+    cut = first if len(first) <= SHORT else first[: SHORT - 1]
+    return cut + ("…" if rest or cut != first else "")
+
+
+def _limits(task: TaskSpec) -> str:
+    if task.gate is not None:
+        gate = task.gate
+        ends = f"{format_duration(gate.deadline)}, then {gate.on_deadline}" if gate.deadline else "no deadline"
+        return f"{ends} · risk {gate.risk}" + (f" · changes go to {gate.rework}" if gate.rework else "")
+    if task.run is None:
+        return "by the engine" if task.merge is not None else f"on failure {task.on_failure}"
+    limits = task.sandbox
+    words = [format_size(limits.memory), f"{limits.cpus:g} cpu", f"{limits.pids} processes"]
+    words.append("no network" if limits.network == "none" else f"network {limits.network}")
+    words.append(f"{format_duration(limits.timeout)}, idle {format_duration(limits.idle_timeout)}")
+    if limits.image != "auto":
+        words.append(f"image {limits.image}")
+    if task.retries:
+        words.append(f"{task.retries} {'retry' if task.retries == 1 else 'retries'}")
+    return " · ".join(words)

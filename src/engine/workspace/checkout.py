@@ -1,0 +1,60 @@
+"""Filling the private work tree of a run: a plain folder without any `.git`."""
+
+import asyncio
+from pathlib import Path
+
+from engine.errors import Conflict, NotFound
+from engine.workspace.git import LONG_DEADLINE, Git
+from engine.workspace.merging import commit_of
+from engine.workspace.removal import remove_folder
+
+
+def base_ref(run: str) -> str:
+    """Where the commit is remembered that a run started from."""
+    return f"refs/pilothouse/bases/{run}"
+
+
+async def fill(git: Git, run: str, folder: Path, tip: str) -> str:
+    """Fill `folder` from `tip`, or from what the run started from when it was filled before; gives that commit.
+
+    A filled folder is left alone, a missing one is made again, one whose filling was interrupted is started over.
+    Raises Conflict when the folder holds something else.
+    """
+    base = await commit_of(git, base_ref(run))
+    mark = git.git_dir / f"{run}.filling"
+    state = await asyncio.to_thread(_state, folder, mark)
+    if base is not None and state == "filled":
+        return base
+    if state == "filled":
+        raise Conflict(f"{folder} is not empty", hint="it belongs to no run of this goal: move it away")
+    if state == "interrupted":
+        await asyncio.to_thread(remove_folder, folder)
+    base = base or tip
+    await asyncio.to_thread(_begin, folder, mark)
+    await git.run("update-ref", base_ref(run), base)
+    index = git.git_dir / f"{run}.index"
+    try:
+        await git.run("read-tree", "--reset", "-u", base, work_tree=folder, index=index, deadline=LONG_DEADLINE)
+    finally:
+        await asyncio.to_thread(index.unlink, missing_ok=True)
+    await asyncio.to_thread(mark.unlink)
+    return base
+
+
+async def base_of(git: Git, run: str) -> str:
+    """The commit a run started from; NotFound when it has no work tree."""
+    base = await commit_of(git, base_ref(run))
+    if base is None:
+        raise NotFound(f"run {run} has no work tree in this goal")
+    return base
+
+
+def _state(folder: Path, mark: Path) -> str:
+    if mark.exists():
+        return "interrupted"
+    return "filled" if folder.is_symlink() or (folder.exists() and any(folder.iterdir())) else "empty"
+
+
+def _begin(folder: Path, mark: Path) -> None:
+    mark.touch(mode=0o600)
+    folder.mkdir(parents=True, exist_ok=True)
