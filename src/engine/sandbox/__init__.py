@@ -1,0 +1,1 @@
+"""Where runs execute: one driver protocol, its implementations, log capture and images."""

@@ -1,0 +1,7 @@
+"""Log files of runs: write, follow and read them."""
+
+from engine.sandbox.log_capture import LineSource, capture
+from engine.sandbox.log_pages import read_page
+from engine.sandbox.run_log import RunLog
+
+__all__ = ["LineSource", "RunLog", "capture", "read_page"]
