@@ -1,0 +1,44 @@
+"""What every part of dispatch shares, given once at construction."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+
+from engine.clock import Clock
+from engine.errors import DaemonUnavailable
+from engine.ids import IdSource
+from engine.model import DriverName
+from engine.paths import ProjectPaths
+from engine.sandbox.driver import Driver
+from engine.settings import Settings
+from engine.store import Database
+from engine.supervisor import Crew
+from engine.workspace import GoalRepository
+
+
+@dataclass(frozen=True)
+class Context:
+    """One engine's parts. `random` jitters waits; `drivers` holds what this machine offers;
+    `watched` says whether anybody follows the events."""
+
+    engine: str
+    database: Database
+    clock: Clock
+    ids: IdSource
+    random: Random
+    settings: Settings
+    paths: ProjectPaths
+    drivers: Mapping[DriverName, Driver]
+    crew: Crew
+    watched: Callable[[], bool] = lambda: False
+
+    def driver(self, name: DriverName) -> Driver:
+        """The driver, or DaemonUnavailable when this engine was opened without it."""
+        driver = self.drivers.get(name)
+        if driver is None:
+            raise DaemonUnavailable(f"this engine has no {name} driver", hint="start it with --runtime auto")
+        return driver
+
+    def repository(self, goal: str, branch: str | None) -> GoalRepository | None:
+        """Our own repository of a goal that has one."""
+        return None if branch is None else GoalRepository(self.paths.goal_repository(goal), branch)

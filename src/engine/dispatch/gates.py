@@ -1,0 +1,53 @@
+"""A gate whose turn has come opens, bound to the content it asks about."""
+
+import logging
+from functools import partial
+
+from engine.dispatch.context import Context
+from engine.dispatch.decisions import open_decision, open_gate
+from engine.dispatch.graph import Node
+from engine.dispatch.moves import move
+from engine.dispatch.steps import GOALS, TASKS
+from engine.errors import Conflict, PilothouseError
+from engine.model import DecisionKind, GoalState, TaskState
+from engine.store import Tx
+from engine.store.rows import task_from
+
+log = logging.getLogger(__name__)
+
+
+async def open_ready_gate(context: Context, node: Node) -> bool:
+    """Open one gate; False when it may not open any more."""
+    goal = await context.database.one(GOALS["get"], {"id": node.goal})
+    assert goal is not None
+    repository = context.repository(node.goal, goal["branch"])
+    try:
+        content = None if repository is None else await repository.tip()
+    except PilothouseError as error:
+        await context.database.write(partial(_ask_instead, context, node.id, error.message))
+        return True
+
+    def unit(tx: Tx) -> None:
+        goal_row, row = tx.one(GOALS["get"], {"id": node.goal}), tx.one(TASKS["get"], {"id": node.id})
+        assert goal_row is not None
+        assert row is not None
+        if goal_row["state"] != GoalState.ACTIVE or goal_row["cancelling"]:
+            raise Conflict(f"goal {node.goal} is {goal_row['state']}: nothing opens in it")
+        open_gate(tx, task_from(row), context.ids, content)
+
+    try:
+        await context.database.write(unit)
+    except Conflict as error:
+        log.info("gate %s was not opened: %s", node.key, error.message)
+        return False
+    return True
+
+
+def _ask_instead(context: Context, task: str, why: str, tx: Tx) -> None:
+    """A gate that cannot show what it asks about does not open (R82): a human is told why."""
+    row = tx.one(TASKS["get"], {"id": task})
+    assert row is not None
+    record = task_from(row)
+    cause = f"its gate cannot open: {why}"
+    move(tx, task, TaskState.BLOCKED, frm=(TaskState.PENDING,), cause=cause)
+    open_decision(tx, context.ids, record, DecisionKind.SPAWN_FAILURE, f"{record.title}: {cause}. Try again?")

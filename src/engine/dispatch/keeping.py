@@ -1,0 +1,51 @@
+"""What outlives a run's work folder: its artefacts and a commit of its work."""
+
+import asyncio
+from dataclasses import replace
+
+from engine.dispatch.claims import Claimed
+from engine.dispatch.context import Context
+from engine.dispatch.endings import Ending
+from engine.errors import PilothouseError
+from engine.model import ExitCause
+from engine.sandbox.driver import Driver
+from engine.sandbox.logs import RunLog
+from engine.units import format_size
+from engine.workspace import collect
+
+
+async def keep_artifacts(context: Context, claimed: Claimed, driver: Driver, run_log: RunLog) -> None:
+    """Copy what the task promised out of the work folder; the log says what was kept and what was not."""
+    patterns, now = claimed.task.spec.artifacts, context.clock.now()
+    folder, target = driver.work_folder(claimed.run.id), context.paths.run_artifacts(claimed.run.id)
+    if not patterns or not await asyncio.to_thread(folder.is_dir):
+        return
+    try:
+        found = await asyncio.to_thread(collect, folder, patterns, target)
+    except (PilothouseError, OSError) as error:
+        run_log.note(f"its artefacts were not kept: {getattr(error, 'message', str(error))}", now)
+        return
+    for name, size in found.kept:
+        run_log.note(f"kept {name} ({format_size(size)}) in {target}", now)
+    for sentence in found.refused or ([] if found.kept else ["no file fits its artefacts"]):
+        run_log.note(sentence, now)
+
+
+async def keep_work(context: Context, claimed: Claimed, driver: Driver, ending: Ending) -> Ending:
+    """Commit the work tree; a result that counts goes into the goal's branch unless a human reviews it first."""
+    goal, task, run = claimed.goal, claimed.task, claimed.run
+    repository = context.repository(goal.id, goal.branch)
+    if repository is None or ending.cause is ExitCause.START_ERROR:
+        return ending
+    folder = driver.work_folder(run.id)
+    if not await asyncio.to_thread(folder.is_dir):
+        return ending
+    try:
+        commit = await repository.snapshot(run.id, folder, f"{task.key}: {task.title} (run {run.n})")
+        if not ending.succeeded or task.spec.requires_approval:
+            return replace(ending, commit=commit)
+        merged = await repository.integrate(commit, f"Integrate {task.key} (run {run.n})")
+    except (PilothouseError, OSError) as error:
+        return replace(ending, unkept=f"its work could not be kept: {getattr(error, 'message', str(error))}")
+    tip = None if merged.conflicts else merged.commit
+    return replace(ending, commit=commit, conflicts=merged.conflicts, tip=tip)

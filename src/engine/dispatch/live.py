@@ -1,0 +1,77 @@
+"""The runs this engine drives, one entry per run, and one owner each."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+
+from engine.dispatch.claims import Claimed
+from engine.dispatch.context import Context
+from engine.dispatch.runs import LiveRun
+from engine.model import ExitCause
+from engine.sandbox.logs import RunLog
+from engine.supervisor import Consequence
+
+
+class LiveRuns:
+    """Live runs by id. A driver that dies of a defect is reported; the next reconcile drives its run again.
+
+    `on_room` is called when a run is over and its sandbox is gone, so that its place can be taken.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._runs: dict[str, LiveRun] = {}
+        self._changed = asyncio.Event()
+        self.on_room: Callable[[], None] = lambda: None
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __iter__(self) -> Iterator[LiveRun]:
+        return iter(list(self._runs.values()))
+
+    def __contains__(self, run: object) -> bool:
+        return run in self._runs
+
+    def start(self, claimed: Claimed) -> LiveRun:
+        """Drive a run; ValueError when it is driven already (R21)."""
+        if claimed.run.id in self._runs:
+            raise ValueError(f"{claimed.run.id} is driven already")
+        live = LiveRun(self._context, claimed)
+        self._runs[live.id] = live
+        self._context.crew.start(f"run {live.id}", self._drive(live), on_crash=Consequence.REPORT)
+        return live
+
+    async def _drive(self, live: LiveRun) -> None:
+        try:
+            await live.drive()
+        finally:
+            del self._runs[live.id]
+            self._changed.set()
+            self.on_room()
+
+    def end_tasks(self, tasks: Sequence[str], cause: ExitCause) -> None:
+        """Ask the runs of these tasks to end."""
+        for live in self:
+            if live.claimed.task.id in tasks:
+                live.ask_end(cause)
+
+    def log_of(self, run: str) -> RunLog | None:
+        """The log of a run that is driven here, once it is open."""
+        live = self._runs.get(run)
+        return None if live is None else live.log
+
+    async def ended(self) -> None:
+        """Return once no run is live."""
+        while self._runs:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def cleaned(self) -> None:
+        """Return once no run that is over still has its sandbox removed."""
+        while any(live.over for live in self):
+            self._changed.clear()
+            await self._changed.wait()
+
+    def end_all(self, cause: ExitCause) -> None:
+        for live in self:
+            live.ask_end(cause)

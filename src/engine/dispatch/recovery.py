@@ -1,0 +1,123 @@
+"""After a start, and every few seconds: what the store says and what exists are brought together (R41, R42, R91)."""
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+
+from engine.dispatch.claims import Claimed
+from engine.dispatch.context import Context
+from engine.dispatch.live import LiveRuns
+from engine.dispatch.runs import remove_sandbox
+from engine.dispatch.steps import GOALS, RUNS, TASKS
+from engine.errors import PilothouseError
+from engine.events import EventType
+from engine.model import DriverName, ExitCause, RunRecord, RunState
+from engine.sandbox.driver import Driver, OwnedSandbox
+from engine.store import Tx
+from engine.store.rows import goal_from, run_from, task_from
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What a start found: runs that go on, and sandboxes without one."""
+
+    continued: int
+    leftovers: int
+
+
+class Reconciler:
+    """Keeps rows and sandboxes in step; remembers which drivers do not answer, so that each is told of once."""
+
+    def __init__(self, context: Context, live: LiveRuns) -> None:
+        self._context = context
+        self._live = live
+        self._silent: set[DriverName] = set()
+
+    async def recover(self) -> Recovered:
+        """Drive every run that had not ended, adopting its sandbox by name; remove what no run owns."""
+        continued = await _drive_undriven(self._context, self._live)
+        leftovers = await self._remove_leftovers()
+        if continued or leftovers:
+            await self._context.database.write(
+                lambda tx: tx.emit(EventType.ENGINE_RECOVERED, continued=continued, leftovers=leftovers)
+            )
+        return Recovered(continued, leftovers)
+
+    async def keep(self) -> None:
+        """Reconcile for as long as the engine lives."""
+        while True:
+            await self._context.clock.sleep(self._context.settings.engine.reconcile_interval)
+            await _drive_undriven(self._context, self._live)
+            await self._remove_leftovers()
+
+    async def _remove_leftovers(self) -> int:
+        """Remove sandboxes with our engine id whose run has ended or was never stored."""
+        removed = 0
+        for name, driver in self._context.drivers.items():
+            try:
+                owned = await driver.list_owned()
+            except PilothouseError as error:
+                await self._fell_silent(name, error)
+                continue
+            self._silent.discard(name)
+            # Listed before the rows are read: whatever is started meanwhile is not in the list.
+            names = {row["sandbox"] for row in await self._context.database.all(RUNS["live"])}
+            for sandbox in owned:
+                if sandbox.name not in names:
+                    await _remove(self._context, driver, sandbox)
+                    removed += 1
+        return removed
+
+    async def _fell_silent(self, name: DriverName, error: PilothouseError) -> None:
+        """Nothing is concluded about its sandboxes (R42); who follows the events is told when runs depend on it."""
+        if name in self._silent:
+            return
+        self._silent.add(name)
+        log.warning("%s does not answer: %s", name, error.message)
+        if any(live.claimed.run.driver is name for live in self._live):
+            message = error.message
+            await self._context.database.write(
+                lambda tx: tx.emit(EventType.ENGINE_DEGRADED, driver=name, message=message)
+            )
+
+
+async def _drive_undriven(context: Context, live: LiveRuns) -> int:
+    def unended(tx: Tx) -> list[tuple[Claimed, bool]]:
+        found = []
+        for row in tx.all(RUNS["live"]):
+            run = run_from(row)
+            goal, task = tx.one(GOALS["get"], {"id": run.goal}), tx.one(TASKS["get"], {"id": run.task})
+            assert goal is not None
+            assert task is not None
+            found.append((Claimed(goal_from(goal), task_from(task), run), bool(task["cancelling"])))
+        return found
+
+    driven = 0
+    for claimed, cancelling in await context.database.write(unended):
+        if claimed.run.id in live:
+            continue
+        started = live.start(claimed)
+        if cancelling:
+            started.ask_end(ExitCause.CANCELLED)
+        if claimed.run.state is RunState.RUNNING:
+            await context.database.write(partial(_tell_adopted, run=claimed.run))
+        driven += 1
+    return driven
+
+
+def _tell_adopted(tx: Tx, run: RunRecord) -> None:
+    tx.emit(EventType.SANDBOX_ADOPTED, goal=run.goal, task=run.task, run=run.id, name=run.sandbox,
+            container_id=run.container_id, driver=run.driver)  # fmt: skip
+
+
+async def _remove(context: Context, driver: Driver, sandbox: OwnedSandbox) -> None:
+    if sandbox.running:
+        try:
+            await driver.kill(sandbox.name)
+        except PilothouseError as error:
+            log.warning("leftover %s could not be killed: %s", sandbox.name, error.message)
+            return
+    run = sandbox.labels.get("pilothouse.run", "")
+    await remove_sandbox(context, driver, sandbox.name, run or "unknown")

@@ -1,0 +1,34 @@
+"""Engines over a real store with a scripted driver."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from random import Random
+
+import pytest
+from scripted import Bench, ScriptedDriver
+
+from engine.local import open_local
+from engine.model import DriverName
+from engine.settings import EngineSettings, Settings
+
+
+@pytest.fixture
+async def opened(project: Path) -> AsyncIterator[Callable[..., Awaitable[Bench]]]:
+    """Open engines on one project, one after the other or with other settings; all are closed at the end."""
+    async with AsyncExitStack() as stack:
+        driver = ScriptedDriver(root=project)
+
+        async def open_one(**engine: object) -> Bench:
+            defaults = {"retry_backoff": 0.01, "spawn_rate": 100_000, "reconcile_interval": 3600}
+            settings = Settings(engine=EngineSettings.model_validate(defaults | engine))
+            local = await open_local(project, settings, random=Random(7), drivers={DriverName.PROCESS: driver})
+            stack.push_async_callback(local.close)
+            return Bench(local, driver)
+
+        yield open_one
+
+
+@pytest.fixture
+async def bench(opened: Callable[..., Awaitable[Bench]]) -> Bench:
+    return await opened()
