@@ -1,0 +1,248 @@
+"""The Engine protocol over the store and dispatch of this process."""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TypeVar
+
+from engine.api import (
+    Answer,
+    CreateGoal,
+    DecisionCard,
+    DecisionView,
+    Diff,
+    EngineInfo,
+    GoalView,
+    Lagged,
+    LogLine,
+    LogPage,
+    LogQuery,
+    RunView,
+    SandboxView,
+    Snapshot,
+    Status,
+    StopMode,
+    TaskView,
+    TreeNode,
+    Update,
+    Why,
+)
+from engine.dispatch.cancel import cancel_goal, cancel_task
+from engine.dispatch.creation import start_goal
+from engine.errors import Unavailable
+from engine.events import Event, EventType
+from engine.local import cards, views
+from engine.local.admission import Admission
+from engine.local.follow import follow, page
+from engine.local.parts import Parts
+from engine.local.refs import resolve, run_of, task_of
+from engine.local.why import why_goal, why_task
+from engine.model import ExitCause
+from engine.sandbox.logs import RunLog
+from engine.store import named_queries
+from engine.store.rows import event_from
+
+T = TypeVar("T")
+EVENTS = named_queries("events")
+
+
+class LocalEngine:
+    """One engine in this process. A visiting one answers and stores, but starts nothing."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._admission = Admission(parts)
+        self._stopped = asyncio.Event()
+        self._closing = False
+
+    # -- queries ----------------------------------------------------------------------------------------------------
+
+    async def info(self) -> EngineInfo:
+        return self._parts.info()
+
+    async def status(self, goal: str | None = None) -> Status:
+        def query(connection: sqlite3.Connection) -> tuple[GoalView, ...]:
+            if goal is None:
+                return views.goal_views(connection)
+            return (views.goal_view(connection, resolve(connection, goal, "g")),)
+
+        return Status(engine=await self.info(), goals=await self._read(query))
+
+    async def tree(self, goal: str) -> TreeNode:
+        return await self._read(lambda c: views.tree_view(c, resolve(c, goal, "g")))
+
+    async def task(self, ref: str) -> TaskView:
+        return await self._read(lambda c: views.task_view(c, task_of(c, ref)))
+
+    async def run(self, ref: str) -> RunView:
+        return await self._read(lambda c: views.run_view(c, run_of(c, ref)))
+
+    async def why(self, ref: str) -> Why:
+        now, live = self._parts.context.clock.now(), len(self._parts.live)
+        cap = self._parts.context.settings.engine.max_parallel
+
+        def query(connection: sqlite3.Connection) -> Why:
+            found = resolve(connection, ref, "gtrd")
+            if found.startswith("g-"):
+                return why_goal(connection, found)
+            if found.startswith("d-"):
+                found = str(connection.execute(views.DECISIONS["get"], {"id": found}).fetchone()["task"])
+            return why_task(connection, task_of(connection, found), now, live, cap)
+
+        return await self._read(query)
+
+    async def decisions(self) -> Sequence[DecisionView]:
+        return await self._read(cards.open_decisions)
+
+    async def decision(self, ref: str) -> DecisionCard:
+        return await cards.card(self._parts.context, await self._decision_id(ref))
+
+    async def sandboxes(self) -> Sequence[SandboxView]:
+        return await self._read(views.sandbox_views)
+
+    async def diff(self, ref: str) -> Diff:
+        return await cards.diff(self._parts.context, await self._read(lambda c: resolve(c, ref, "grt")))
+
+    async def logs(self, ref: str, query: LogQuery) -> LogPage:
+        run = await self._read(lambda c: run_of(c, ref))
+        return await page(self._parts.context.paths.run_log(run), run, query, self._live_log(run))
+
+    async def follow(self, ref: str, query: LogQuery) -> AsyncIterator[LogLine]:
+        context = self._parts.context
+        run = await self._read(lambda c: run_of(c, ref))
+        lines = follow(context.paths.run_log(run), run, query, lambda: self._live_log(run), context.clock)
+        async with contextlib.aclosing(lines):
+            async for line in lines:
+                yield line
+
+    async def events(self, after: int = 0, limit: int = 1000) -> Sequence[Event]:
+        rows = await self._parts.context.database.all(EVENTS["after"], {"after": after, "limit": limit})
+        return [event_from(row) for row in rows]
+
+    async def subscribe(self, after: int | None = None) -> AsyncIterator[Update]:
+        subscription = self._parts.bus.subscribe()
+        try:
+            if after is None:
+                snapshot = await self._snapshot()
+                yield snapshot
+                seen = snapshot.seq
+            else:
+                seen = after
+                while batch := await self.events(seen):
+                    for event in batch:
+                        yield event
+                    seen = batch[-1].seq
+            async for update in subscription:
+                if isinstance(update, Lagged):
+                    yield update
+                    snapshot = await self._snapshot()
+                    yield snapshot
+                    seen = snapshot.seq
+                elif update.seq > seen:
+                    yield update
+                    seen = update.seq
+        finally:
+            self._parts.bus.unsubscribe(subscription)
+
+    async def _snapshot(self) -> Snapshot:
+        info = await self.info()
+
+        def query(connection: sqlite3.Connection) -> Snapshot:
+            seq = int(connection.execute(EVENTS["last_seq"]).fetchone()["seq"])
+            return Snapshot(
+                seq=seq,
+                status=Status(engine=info.model_copy(update={"seq": seq}), goals=views.goal_views(connection)),
+                decisions=tuple(cards.open_decisions(connection)),
+                sandboxes=views.sandbox_views(connection),
+            )
+
+        return await self._read(query)
+
+    # -- commands ---------------------------------------------------------------------------------------------------
+
+    async def create_goal(self, request: CreateGoal) -> GoalView:
+        goal = await self._admission.create(request)
+        return await self.start_goal(goal) if request.start else await self._goal(goal)
+
+    async def start_goal(self, goal: str) -> GoalView:
+        found = await self._read(lambda c: resolve(c, goal, "g"))
+        await self._parts.context.database.write(lambda tx: start_goal(tx, found))
+        await self._parts.scheduler.add_goal(found)
+        return await self._goal(found)
+
+    async def cancel(self, ref: str, reason: str = "", by: str = "operator") -> GoalView:
+        found = await self._read(lambda c: resolve(c, ref, "gtr"))
+        cause = f"cancelled by {by}" + (f": {reason}" if reason else "")
+        if found.startswith("g-"):
+            goal = found
+            await self._parts.context.database.write(lambda tx: cancel_goal(tx, found, cause))
+        else:
+            goal = (await self.task(found)).goal
+            task = await self._read(lambda c: task_of(c, found))
+            await self._parts.context.database.write(lambda tx: cancel_task(tx, task, cause))
+        return await self._goal(goal)
+
+    async def answer(self, decision: str, answer: Answer) -> DecisionView:
+        answered = await self._parts.answers.answer(await self._decision_id(decision), answer)
+        return await self._read(lambda c: views.decision_view(c, answered, 0))
+
+    async def undo(self, decision: str) -> DecisionView:
+        undone = await self._parts.answers.undo(await self._decision_id(decision))
+        return await self._read(lambda c: views.decision_view(c, undone, 0))
+
+    async def stop(self, mode: StopMode) -> None:
+        """End the engine; `wait_stopped` returns once it may be closed."""
+        match mode:
+            case StopMode.DETACH:
+                return
+            case StopMode.DRAIN:
+                self._parts.drain()
+                await self._emit(EventType.ENGINE_DRAINING)
+            case StopMode.STOP:
+                self._parts.drain()
+                self._parts.live.end_all(ExitCause.CANCELLED)
+        if not self._closing:
+            self._closing = True
+            self._parts.start("engine-stop", self._finish())
+
+    async def _finish(self) -> None:
+        await self._parts.live.ended()
+        await self._parts.tell_stopped()
+        self._stopped.set()
+
+    async def ended(self) -> None:
+        """Return once a stop or a drain is complete, or a part of the engine died."""
+        await self._stopped.wait()
+
+    async def wait_stopped(self) -> None:
+        """Return once a stop or a drain is complete; raises Unavailable when a part of the engine died."""
+        await self._stopped.wait()
+        if self._parts.fatal is not None:
+            raise Unavailable(f"the engine stopped: {self._parts.fatal}", hint="see .pilothouse/engine.log")
+
+    def fail(self) -> None:
+        """A part that the engine cannot go on without has died."""
+        self._stopped.set()
+
+    async def close(self) -> None:
+        """Let go of everything in this process; sandboxes that live go on and are adopted by the next engine."""
+        await self._parts.close()
+        self._stopped.set()
+
+    # -- small steps ------------------------------------------------------------------------------------------------
+
+    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._parts.context.database.read(query)
+
+    async def _goal(self, goal: str) -> GoalView:
+        return await self._read(lambda c: views.goal_view(c, goal))
+
+    async def _decision_id(self, ref: str) -> str:
+        return await self._read(lambda c: resolve(c, ref, "d"))
+
+    def _live_log(self, run: str) -> RunLog | None:
+        return self._parts.live.log_of(run)
+
+    async def _emit(self, type: EventType) -> None:
+        await self._parts.context.database.write(lambda tx: tx.emit(type))

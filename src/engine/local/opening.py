@@ -1,0 +1,136 @@
+"""Opening an engine: lock first, then store, drivers, recovery and the background work."""
+
+import asyncio
+from pathlib import Path
+from random import Random
+
+from engine.bus import Bus
+from engine.clock import Clock, SystemClock
+from engine.dispatch.answers import Answers
+from engine.dispatch.context import Context
+from engine.dispatch.live import LiveRuns
+from engine.dispatch.recovery import Reconciler
+from engine.dispatch.scheduler import Scheduler
+from engine.events import EventType
+from engine.ids import IdSource, Kind, random_id
+from engine.instance_lock import InstanceLock
+from engine.local.engine import LocalEngine
+from engine.local.parts import Parts
+from engine.model import DriverName, ExitCause
+from engine.paths import ProjectPaths
+from engine.sandbox.driver import Driver
+from engine.settings import Settings
+from engine.store import Committed, Database, Tx, named_queries
+from engine.supervisor import Crew
+
+EVENTS, GOALS = named_queries("events"), named_queries("goals")
+
+
+async def open_local(
+    root: Path,
+    settings: Settings,
+    *,
+    visiting: bool = False,
+    clock: Clock | None = None,
+    ids: IdSource = random_id,
+    random: Random | None = None,
+    drivers: dict[DriverName, Driver] | None = None,
+) -> LocalEngine:
+    """An engine for the project at `root`, which is made when it is new.
+
+    Raises EngineRunning when another one holds it and StoreError when its store cannot be used. A visiting engine
+    starts no background work. `drivers` replaces the real ones.
+    """
+    paths = await asyncio.to_thread(_prepared, root)
+    lock = InstanceLock(paths.lock)
+    lock.acquire()
+    parts: Parts | None = None
+    database: Database | None = None
+    try:
+        clock = clock or SystemClock()
+        bus, follower = Bus(), _Follower()
+        database = Database(clock, follower.committed)
+        await database.open(paths.database)
+        engine_id = await database.write(lambda tx: _engine_id(tx, ids))
+        crew = Crew(follower.fatal)
+        offered = drivers if drivers is not None else _drivers(settings, engine_id, paths)
+        context = Context(
+            engine_id, database, clock, ids, random or Random(), settings, paths, offered, crew,
+            watched=bus.has_subscribers,
+        )  # fmt: skip
+        live, answers = LiveRuns(context), Answers(context)
+        scheduler = Scheduler(context, live, answers)
+        parts = Parts(context, bus, live, answers, scheduler, lock, visiting, clock.now())
+        engine = LocalEngine(parts)
+        follower.attach(parts, engine)
+        if not visiting:
+            await _start(parts)
+    except BaseException:
+        if parts is not None:
+            await parts.close()
+        else:
+            if database is not None:
+                await database.close()
+            lock.release()
+        raise
+    return engine
+
+
+def _prepared(root: Path) -> ProjectPaths:
+    paths = ProjectPaths(root.resolve())
+    paths.create()
+    return paths
+
+
+class _Follower:
+    """Hands every commit to dispatch, then to the subscribers; remembers what ended the engine."""
+
+    def __init__(self) -> None:
+        self._parts: Parts | None = None
+        self._engine: LocalEngine | None = None
+
+    def attach(self, parts: Parts, engine: LocalEngine) -> None:
+        self._parts, self._engine = parts, engine
+
+    def committed(self, committed: Committed) -> None:
+        if self._parts is not None:
+            self._parts.scheduler.follow(committed)
+            self._parts.live.end_tasks(committed.to_end, ExitCause.CANCELLED)
+            self._parts.bus.publish(committed.events)
+
+    def fatal(self, name: str, error: BaseException) -> None:
+        if self._parts is not None and self._engine is not None:
+            self._parts.fatal = f"{name} died: {error}"
+            self._engine.fail()
+
+
+async def _start(parts: Parts) -> None:
+    context = parts.context
+    await context.database.write(lambda tx: tx.emit(EventType.ENGINE_STARTED, engine=context.engine))
+    for row in await context.database.all(GOALS["unended"]):
+        if row["state"] != "draft":
+            await parts.scheduler.add_goal(row["id"])
+    reconciler = Reconciler(context, parts.live)
+    await reconciler.recover()
+    parts.start("scheduler", parts.scheduler.run())
+    parts.start("reconcile", reconciler.keep())
+
+
+def _engine_id(tx: Tx, ids: IdSource) -> str:
+    """This project's engine id, kept for good: it is what marks a container as ours (R41)."""
+    row = tx.one(EVENTS["fact"], {"name": "engine"})
+    if row is not None:
+        return str(row["value"])
+    engine = ids(Kind.ENGINE)
+    tx.run(EVENTS["set_fact"], {"name": "engine", "value": engine})
+    return engine
+
+
+def _drivers(settings: Settings, engine: str, paths: ProjectPaths) -> dict[DriverName, Driver]:
+    from engine.sandbox.docker_driver import DockerDriver
+    from engine.sandbox.process_driver import ProcessDriver
+
+    return {
+        DriverName.DOCKER: DockerDriver(settings.sandbox.docker_host, engine, paths),
+        DriverName.PROCESS: ProcessDriver(engine, paths),
+    }

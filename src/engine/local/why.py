@@ -1,0 +1,79 @@
+"""The proof of what holds a task, or how and why it ended."""
+
+import sqlite3
+from datetime import datetime
+
+from engine.api import Why
+from engine.dispatch.loading import load_graph
+from engine.dispatch.waiting import waiting_on
+from engine.model import GoalState, RunRecord, TaskState
+from engine.store import named_queries
+from engine.store.rows import decision_from, goal_from, run_from, task_from
+from engine.units import format_duration, format_size
+
+GOALS, TASKS, RUNS = named_queries("goals"), named_queries("tasks"), named_queries("runs")
+DECISIONS = named_queries("decisions")
+
+
+def why_goal(connection: sqlite3.Connection, goal: str) -> Why:
+    """What a goal waits for, or how it ended."""
+    record = goal_from(connection.execute(GOALS["get"], {"id": goal}).fetchone())
+    held = waiting_on(connection, goal)
+    reasons = [f"waits for {w.kind} {w.id}: {w.label}" for w in held]
+    failed = [row for row in connection.execute(TASKS["of_goal"], {"goal": goal}) if row["state"] == TaskState.FAILED]
+    reasons += [f"{row['key']} failed: {row['cause']}" for row in failed if row["kind"] != "group"]
+    summary = f"{record.title} is {record.state}" + (f": {record.cause}" if record.cause else "")
+    return Why(id=goal, key="", state=record.state, summary=summary, reasons=tuple(reasons))
+
+
+def why_task(connection: sqlite3.Connection, task: str, now: datetime, live: int, cap: int) -> Why:
+    """One sentence and its facts. `live` of `cap` runs of the engine are taken."""
+    record = task_from(connection.execute(TASKS["get"], {"id": task}).fetchone())
+    goal = goal_from(connection.execute(GOALS["get"], {"id": record.goal}).fetchone())
+    newest = connection.execute(RUNS["newest"], {"task": task}).fetchone()
+    run = None if newest is None else run_from(newest)
+    reasons: list[str] = []
+    match record.state:
+        case TaskState.PENDING:
+            reasons = _pending(connection, task, record.goal, goal.state, record.not_before, now, live, cap)
+        case TaskState.WAITING | TaskState.REVIEW | TaskState.BLOCKED:
+            reasons = _open_decisions(connection, task)
+        case TaskState.CLAIMED:
+            reasons = ["its sandbox is being made"]
+        case _:
+            reasons = []
+    if record.cause is not None:
+        reasons.insert(0, record.cause)
+    if run is not None:
+        reasons += _about(run)
+    summary = f"{record.key} is {record.state}" + (f": {reasons[0].splitlines()[0]}" if reasons else "")
+    last = run.last_lines if run is not None else ()
+    return Why(id=task, key=record.key, state=record.state, summary=summary, reasons=tuple(reasons), last_lines=last)
+
+
+def _pending(
+    connection: sqlite3.Connection, task: str, goal: str, state: GoalState, not_before: datetime | None,
+    now: datetime, live: int, cap: int,
+) -> list[str]:  # fmt: skip
+    reasons = [] if state is GoalState.ACTIVE else [f"its goal is {state}: nothing starts in it"]
+    reasons += [f"needs {node.key}, which is {node.state}" for node in load_graph(connection, goal).holders(task)]
+    if not_before is not None and not_before > now:
+        reasons.append(f"tries again in {format_duration((not_before - now).total_seconds())}")
+    if not reasons and live >= cap:
+        reasons.append(f"all {cap} places are taken (engine.max_parallel)")
+    return reasons or ["it is ready and starts with the next pass of a running engine"]
+
+
+def _open_decisions(connection: sqlite3.Connection, task: str) -> list[str]:
+    found = [decision_from(row) for row in connection.execute(DECISIONS["open_of_task"], {"task": task}).fetchall()]
+    return [f"waits for your answer to {d.id} (version {d.version}): {d.question}" for d in found]
+
+
+def _about(run: RunRecord) -> list[str]:
+    words = f"run {run.n} ({run.id}) under {run.driver}: {run.state}"
+    facts = [words if run.message is None else f"{words}, {run.message.splitlines()[0]}"]
+    if run.oom and run.memory is not None:
+        facts.append(f"its memory limit was {format_size(run.memory)}")
+    if run.exit_code is not None:
+        facts.append(f"exit code {run.exit_code}" + (f", signal {run.signal}" if run.signal else ""))
+    return facts

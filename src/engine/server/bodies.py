@@ -1,0 +1,17 @@
+"""Request bodies that only this API has; the others are the requests of `engine.api`."""
+
+from pydantic import Field
+
+from engine.api import StopMode
+from engine.api.requests import Request
+
+
+class Cancel(Request):
+    """Why something is ended for good, and by whom."""
+
+    reason: str = Field("", max_length=10_000)
+    by: str = Field("operator", max_length=200)
+
+
+class StopEngine(Request):
+    mode: StopMode

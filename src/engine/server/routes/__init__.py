@@ -1,0 +1,1 @@
+"""The routes, by noun. Each one parses, asks the engine and answers with its view; nothing is decided here."""
