@@ -1,0 +1,164 @@
+"""Every action there is: one row each. Nothing else in the app may bind a key."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """Where an action lives: the first word of its id."""
+
+    EVERYWHERE = "everywhere"
+    MOVE = "move"
+    FIND = "find"
+    GOALS = "goals"
+    DETAIL = "detail"
+    DECISIONS = "decisions"
+    CARD = "card"
+    DIFF = "diff"
+    LOGS = "logs"
+    SANDBOXES = "sandboxes"
+    DIALOG = "dialog"
+    FORM = "form"
+
+
+TITLES = {
+    Scope.EVERYWHERE: "Everywhere",
+    Scope.MOVE: "Lists and text",
+    Scope.FIND: "Search",
+    Scope.GOALS: "1 Goals",
+    Scope.DETAIL: "Details",
+    Scope.DECISIONS: "2 Decisions",
+    Scope.CARD: "Gate card",
+    Scope.DIFF: "Diff",
+    Scope.LOGS: "3 Logs",
+    Scope.SANDBOXES: "5 Sandboxes",
+    Scope.DIALOG: "Dialogs",
+    Scope.FORM: "Forms",
+}
+
+
+class Danger(StrEnum):
+    """What stands between a key and its effect."""
+
+    NONE = ""
+    ASKS = "†"
+    DECIDES = "!"
+
+
+@dataclass(frozen=True)
+class Action:
+    """One row. `verb` is the command that does the same outside the UI; None for what only a screen needs.
+    `hint` places it in the footer, the lowest first; 0 keeps it out."""
+
+    id: str
+    keys: str
+    label: str
+    help: str
+    verb: str | None = None
+    danger: Danger = Danger.NONE
+    hint: int = 0
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.id.partition(".")[0])
+
+    @property
+    def method(self) -> str:
+        """The name after `action_` in the code that does it."""
+        return self.id.partition(".")[2]
+
+
+_A, _ASKS, _DECIDES = Action, Danger.ASKS, Danger.DECIDES
+ACTIONS: tuple[Action, ...] = (
+    _A("everywhere.help", "question_mark,f1", "help", "keys of this screen; again: the whole map", hint=99),
+    _A("everywhere.command_palette", "colon,ctrl+p", "palette", "every action, goal and decision by name"),
+    _A("everywhere.goals", "1", "goals", "the tree of all goals", "status"),
+    _A("everywhere.decisions", "2", "decisions", "everything that waits for a human", "decisions"),
+    _A("everywhere.logs", "3", "logs", "the output of any run", "logs"),
+    _A("everywhere.sandboxes", "5", "sandboxes", "what is alive", "sandboxes"),
+    _A("everywhere.last", "minus", "last screen", "back to the screen before"),
+    _A("everywhere.urgent", "exclamation_mark", "urgent", "the most urgent decision", "decisions"),
+    _A("everywhere.undo", "u,ctrl+z", "undo", "take a staged answer back while its window is open", "undo", hint=5),
+    _A("everywhere.refresh", "full_stop", "merge news", "merge what is new and read everything again"),
+    _A("everywhere.copy", "y", "copy", "copy the value under the cursor"),
+    _A("everywhere.command", "Y", "copy command", "copy the command that does or shows the same"),
+    _A("everywhere.leave", "escape,q", "leave", "leave; on a first screen: detach, drain or stop", "stop", _ASKS),
+    _A("everywhere.quit", "ctrl+q", "quit", "detach, drain or stop", "stop", _ASKS),
+    _A("move.down", "j,down", "down", "one line down"),
+    _A("move.up", "k,up", "up", "one line up"),
+    _A("move.top", "g,home", "top", "to the first line"),
+    _A("move.bottom", "G,end", "bottom", "to the last line"),
+    _A("move.page_down", "ctrl+d,pagedown", "page down", "a page down"),
+    _A("move.page_up", "ctrl+u,pageup", "page up", "a page up"),
+    _A("move.open", "enter", "open", "open the details of this line; never decides", hint=70),
+    _A("find.find", "slash", "search", "search; hits are counted", hint=80),
+    _A("find.next", "n", "next hit", "to the next hit while a search is on", hint=2),
+    _A("find.previous", "N", "previous hit", "to the hit before while a search is on"),
+    _A("goals.why", "i", "why", "the proof of what holds it, or how it ended", "why", hint=10),
+    _A("goals.logs", "l", "logs", "the output of its newest run", "logs", hint=12),
+    _A("goals.diff", "D", "diff", "what it changed", "diff", hint=14),
+    _A("goals.answer", "a,r", "answer", "opens the card of the decision it waits for; decides nothing", hint=8),
+    _A("goals.cancel", "x", "cancel", "end it for good", "cancel", _ASKS, hint=30),
+    _A("goals.details", "d", "details", "everything about it", hint=16),
+    _A("goals.fold", "h,left", "fold", "fold, or go to the parent"),
+    _A("goals.unfold", "right", "unfold", "unfold, or go to the first child"),
+    _A("goals.toggle_fold", "o", "fold", "fold or unfold this node", hint=40),
+    _A("goals.subtree", "O", "fold all", "fold or unfold everything below"),
+    _A("goals.human", "at", "waits for you", "to the next one that waits for a human", hint=50),
+    _A("goals.failed", "number_sign", "next failed", "to the next one that failed or is blocked"),
+    _A("goals.new", "n", "new goal", "a goal from a goal file", "run", hint=60),
+    _A("detail.tab_left", "left_square_bracket", "tab left", "Overview, Logs, Runs: one to the left", hint=20),
+    _A("detail.tab_right", "right_square_bracket", "tab", "Overview, Logs, Runs: one to the right", hint=21),
+    _A("decisions.approve", "a", "approve", "let it through, once", "decide", _DECIDES, hint=1),
+    _A("decisions.reject", "r", "reject", "stop it here; asks for the reason", "decide", _DECIDES, hint=2),
+    _A("decisions.changes", "c", "changes", "asks what to change, then it runs again", "decide", _DECIDES, hint=3),
+    _A("decisions.details", "d", "card", "the whole card", hint=12),
+    _A("decisions.evidence", "i", "evidence", "into the evidence beside the list", hint=14),
+    _A("decisions.diff", "D", "diff", "the change in full", "diff", hint=16),
+    _A("decisions.logs", "l", "logs", "the output behind it", "logs", hint=18),
+    _A("card.approve", "a", "approve", "let it through, once", "decide", _DECIDES, hint=1),
+    _A("card.reject", "r,d", "reject", "stop it here; asks for the reason", "decide", _DECIDES, hint=2),
+    _A("card.changes", "c", "changes", "asks what to change, then it runs again", "decide", _DECIDES, hint=3),
+    _A("card.diff", "D", "diff", "the change in full", "diff", hint=6),
+    _A("card.logs", "l", "logs", "the output behind it", "logs", hint=7),
+    _A("card.next_file", "j", "file", "to the next file", hint=4),
+    _A("card.previous_file", "k", "file before", "to the file before"),
+    _A("card.next_hunk", "right_curly_bracket", "hunk", "to the next hunk", hint=5),
+    _A("card.previous_hunk", "left_curly_bracket", "hunk before", "to the hunk before"),
+    _A("card.down", "down", "down", "scroll the change down"),
+    _A("card.up", "up", "up", "scroll the change up"),
+    _A("card.page_down", "ctrl+d,pagedown", "page down", "a page of the change down"),
+    _A("card.page_up", "ctrl+u,pageup", "page up", "a page of the change up"),
+    _A("card.next_card", "J", "next card", "to the next decision; this one stays undecided"),
+    _A("card.previous_card", "K", "card before", "to the decision before; this one stays undecided"),
+    _A("diff.next_hunk", "right_curly_bracket", "hunk", "to the next hunk", hint=2),
+    _A("diff.previous_hunk", "left_curly_bracket", "hunk before", "to the hunk before"),
+    _A("diff.next_file", "right_square_bracket", "file", "to the next file", hint=1),
+    _A("diff.previous_file", "left_square_bracket", "file before", "to the file before"),
+    _A("logs.follow", "f", "follow", "stay at the newest line; scrolling up pauses, G resumes", hint=1),
+    _A("logs.wrap", "w", "wrap", "fold long lines", hint=6),
+    _A("logs.times", "t", "times", "off, wall, relative", hint=5),
+    _A("logs.stream", "O", "stream", "out, err, both", hint=7),
+    _A("logs.next_mark", "right_curly_bracket", "gap or error", "to the next gap, note or error line", hint=8),
+    _A("logs.previous_mark", "left_curly_bracket", "gap before", "to the gap, note or error line before"),
+    _A("logs.right", "right", "right", "to the right of long lines"),
+    _A("logs.left", "left,h", "left", "to the left of long lines"),
+    _A("sandboxes.logs", "l", "logs", "what it prints", "logs", hint=1),
+    _A("sandboxes.why", "i", "why", "what it is doing and what limits it", "why", hint=2),
+    _A("sandboxes.cancel", "x", "cancel task", "end the task it runs, for good", "cancel", _ASKS, hint=3),
+    _A("dialog.help", "question_mark,f1", "help", "keys of this dialog; again: the whole map"),
+    _A("dialog.leave", "escape,ctrl+c", "back", "leave everything as it was", hint=90),
+    _A("dialog.before", "left", "choice before", "to the choice before"),
+    _A("dialog.after", "right", "next choice", "to the next choice"),
+    _A("form.submit", "ctrl+j,ctrl+enter", "send", "send what is written; enter does not", hint=1),
+)
+_BY_ID = {action.id: action for action in ACTIONS}
+
+
+def by_id(name: str) -> Action:
+    """The row of an id; KeyError for an unknown one."""
+    return _BY_ID[name]
+
+
+def in_scope(scope: Scope) -> tuple[Action, ...]:
+    return tuple(action for action in ACTIONS if action.scope is scope)

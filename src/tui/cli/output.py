@@ -1,0 +1,108 @@
+"""stdout is data, stderr is narration: the few ways anything leaves the command line."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO, TypeAlias
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+
+
+def prepare_streams() -> None:
+    """Three streams that take whatever comes: what a terminal cannot show becomes an escape of it."""
+    sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115 - a stream that was closed by the caller, for good
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def interactive() -> bool:
+    """Whether a person can be asked: stdin and stderr are a terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def has_terminal() -> bool:
+    """Whether a screen can be opened: all three streams are a terminal."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
+
+
+def narrates_live() -> bool:
+    """Whether narration can move on the spot: stderr is a terminal that can."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def on_terminal() -> bool:
+    """Whether the data goes to a person: stdout is a terminal."""
+    return sys.stdout.isatty()
+
+
+def say(text: str) -> None:
+    """One piece of narration on stderr, neutralised; a stderr that is gone is no error."""
+    from tui.formats import clean
+
+    with suppress(OSError):  # the terminal was closed: nobody is there to be told
+        print(clean(text), file=sys.stderr, flush=True)
+
+
+def put(text: str = "") -> None:
+    """One piece of data for people on stdout, already neutral."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def put_foreign(text: str) -> None:
+    """Foreign text as data: neutralised for a terminal, as it came for a file or a pipe."""
+    from tui.formats import clean
+
+    put(clean(text) if on_terminal() else text)
+
+
+Answer: TypeAlias = "BaseModel | Sequence[BaseModel] | Mapping[str, object]"
+
+
+def put_json(answer: Answer, *, line: bool = False) -> None:
+    """One JSON document, or with `line` one JSON line. Escaped to ASCII where a terminal would interpret it."""
+    indent = None if line else 2
+    put(json.dumps(_plain(answer), ensure_ascii=line or on_terminal(), indent=indent).replace("\x7f", "\\u007f"))
+
+
+def _plain(answer: object) -> object:
+    from pydantic import BaseModel
+
+    if isinstance(answer, BaseModel):
+        return answer.model_dump(mode="json")
+    if isinstance(answer, dict):
+        return {str(key): _plain(value) for key, value in answer.items()}
+    if isinstance(answer, list | tuple):
+        return [_plain(item) for item in answer]
+    return answer
+
+
+def paint(text: str, *styles: str, stream: TextIO | None = None) -> str:
+    """The text in a style where the stream is a terminal that wants colour; else as it is."""
+    target = stream or sys.stdout
+    if not styles or not target.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"\x1b[{';'.join(STYLES[style] for style in styles)}m{text}\x1b[0m"
+
+
+def table(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Rows as lines with aligned columns, by the width a terminal gives each character; the last column is free."""
+    from rich.cells import cell_len
+
+    kept = [list(row) for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*kept, strict=True)][:-1] if kept else []
+    lines = []
+    for row in kept:
+        cells = [cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=False)]
+        lines.append("  ".join([*cells, row[-1]]).rstrip())
+    return lines

@@ -1,0 +1,27 @@
+"""The verb `plan`: what a goal file would do."""
+
+import click
+
+from engine.errors import ExitCode
+from tui.cli.call import Call, verb
+from tui.cli.output import put, put_json
+
+
+@verb("plan")
+@click.argument("file", metavar="FILE")
+@click.option("--set", "given", multiple=True, metavar="k=v", help="A variable of the goal file.")
+async def plan(call: Call, file: str, given: tuple[str, ...]) -> ExitCode | None:
+    """Validate FILE and show tree, order, limits and critical path; run nothing.
+
+    The number before a task is the earliest step it can start in; ◆ marks the critical path.
+    """
+    from tui.cli.draw_plan import plan_lines
+    from tui.cli.goalfile import plan_of, variables
+
+    view = plan_of(file, variables(given))
+    if call.as_json:
+        put_json(view)
+        return None
+    for line in plan_lines(view):
+        put(line)
+    return None

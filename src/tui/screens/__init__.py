@@ -1,0 +1,1 @@
+"""Screens: they ask the Engine protocol through workers and the bridge, and paint; they hold no I/O."""

@@ -1,0 +1,114 @@
+"""What one does with a goal or a task, the same wherever it is shown: why, logs, diff, answer, cancel."""
+
+from typing import NamedTuple
+
+from engine.api import GoalView, TreeNode
+from engine.model import FINAL_GOAL_STATES, FINAL_TASK_STATES, DecisionState
+from tui.formats import one_line, short
+from tui.messages import Overview, ShowCard, ShowLogs
+from tui.screens.ask import Confirm
+from tui.screens.base import Panel
+from tui.screens.reader import DiffReader, Reader
+from tui.themes import Line, Tone
+from tui.widgets.overviews import why_lines
+
+
+class Subject(NamedTuple):
+    """A goal or a task keys act on. `label` is foreign text; `decision` is the id of what waits for a human."""
+
+    ref: str
+    label: str
+    what: str
+    alive: bool
+    runs: int
+    decision: str | None
+
+
+def subject_of(goal: GoalView | None, node: TreeNode | None, overview: Overview) -> Subject | None:
+    """What a row of the tree is: a task of a goal, or the goal itself."""
+    if goal is None:
+        return None
+    mine = (d for d in overview.decisions if (d.task == node.id if node is not None else d.goal == goal.id))
+    waiting = next((d.id for d in mine if d.state is DecisionState.PENDING), None)
+    if node is None:
+        return Subject(goal.id, goal.title, "goal", goal.state not in FINAL_GOAL_STATES, 0, waiting)
+    return Subject(node.id, node.key, "task", node.state not in FINAL_TASK_STATES, node.runs, waiting)
+
+
+class NodeWork(Panel):
+    """Keys of the panels that show goals and tasks; subclasses say what is under the cursor."""
+
+    def subject(self) -> Subject | None:
+        raise NotImplementedError
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys need something they can act on."""
+        if action not in ("why", "logs", "diff", "answer", "cancel"):
+            return True
+        subject = self.subject() if self.is_laid_out else None
+        if subject is None:
+            return False
+        match action:
+            case "answer":
+                return subject.decision is not None
+            case "cancel":
+                return subject.alive
+            case "logs":
+                return subject.runs > 0
+        return True
+
+    def action_why(self) -> None:
+        subject = self.subject()
+        if subject is not None:
+            self.work(self._why, subject)
+
+    async def _why(self, subject: Subject) -> None:
+        why = await self.deck.engine.why(subject.ref)
+        title: Line = [(" why ", Tone.DIM), (one_line(subject.label), Tone.HEAD), (f"  {short(subject.ref)}", Tone.DIM)]
+        self.app.push_screen(Reader(self.deck, title, lambda width: why_lines(why, width)))
+
+    def action_logs(self) -> None:
+        subject = self.subject()
+        if subject is not None:
+            self.post_message(ShowLogs(subject.ref, one_line(subject.label)))
+
+    def action_diff(self) -> None:
+        subject = self.subject()
+        if subject is not None:
+            self.work(self._diff, subject)
+
+    async def _diff(self, subject: Subject) -> None:
+        diff = await self.deck.engine.diff(subject.ref)
+        self.app.push_screen(DiffReader(self.deck, one_line(subject.label), diff))
+
+    def action_answer(self) -> None:
+        """Opens the card; decides nothing."""
+        subject = self.subject()
+        if subject is not None and subject.decision is not None:
+            self.post_message(ShowCard(subject.decision))
+
+    def action_cancel(self) -> None:
+        subject = self.subject()
+        if subject is not None:
+            self.work(self._cancel, subject)
+
+    async def _cancel(self, subject: Subject) -> None:
+        """Ask first; the safe answer has the focus (R124)."""
+        what = subject.what
+        text: list[Line] = [
+            [(one_line(subject.label), Tone.STRONG), (f"  {short(subject.ref)}", Tone.DIM)],
+            [(f"The {what} ends for good: what runs is stopped, what waits is not decided any more.", Tone.PLAIN)],
+            [("Logs and history stay.", Tone.DIM)],
+        ]
+        choices = [("back", "Keep it"), ("cancel", f"Cancel the {what}")]
+        if await self.app.push_screen_wait(Confirm(f"Cancel this {what}?", text, choices)) == "cancel":
+            await self.deck.engine.cancel(subject.ref, by=self.deck.operator)
+            self.deck.feed.refresh()
+
+    def copyable(self) -> str | None:
+        subject = self.subject()
+        return None if subject is None else subject.ref
+
+    def command(self) -> str | None:
+        subject = self.subject()
+        return None if subject is None else f"pilothouse why {subject.ref}"

@@ -1,0 +1,1 @@
+"""What screens are made of: painted from frozen views, told by messages, free of I/O."""

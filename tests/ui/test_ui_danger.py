@@ -1,0 +1,102 @@
+"""No destructive action sits on one unconfirmed key; the safe button has the focus (R124). And the ways out."""
+
+import pytest
+from textual.widgets import Button
+
+from engine.api import StopMode
+from tui.actions import ACTIONS, Danger, by_id
+from tui.screens.ask import Confirm
+from ui.frozen import FrozenEngine
+from ui.scenes import shop
+from ui.steering import Seat, at_the_keys
+
+WRITES = ("cancel", "answer", "undo", "stop", "create_goal")
+DANGEROUS = [(action.id, key) for action in ACTIONS if action.danger is Danger.ASKS for key in action.keys.split(",")]
+SCREEN = {"goals": "1", "sandboxes": "5", "everywhere": "1"}
+
+
+def written(engine: FrozenEngine) -> list[str]:
+    return [verb for verb, _ in engine.calls if verb in WRITES]
+
+
+@pytest.mark.parametrize(("action", "key"), DANGEROUS)
+async def test_r124_a_destructive_key_asks_and_the_safe_button_has_the_focus(action: str, key: str) -> None:
+    engine = shop()
+    async with at_the_keys(engine) as seat:
+        await seat.shows("human_approval")
+        await seat.press(SCREEN[by_id(action).scope], key)
+        await seat.until(lambda: isinstance(seat.app.screen, Confirm))
+        focused = seat.app.focused
+        assert isinstance(focused, Button)
+        assert focused.id in ("back", "detach"), "what changes nothing, or the engine's going on"
+        assert written(engine) == []
+        await seat.press("escape")
+        await seat.until(lambda: len(seat.app.screen_stack) == 1)
+        assert written(engine) == []
+    assert seat.app.return_value is None
+
+
+def test_r124_every_action_that_writes_is_marked_or_harmless() -> None:
+    harmless = {"everywhere.undo", "goals.new"}  # takes back; names a file first
+    for action in ACTIONS:
+        if action.verb in {"cancel", "decide", "stop", "run", "undo"} and action.id not in harmless:
+            assert action.danger is not Danger.NONE, action.id
+
+
+async def test_cancel_goes_to_the_node_under_the_cursor() -> None:
+    engine = shop()
+    async with at_the_keys(engine) as seat:
+        await seat.shows("human_approval")
+        await seat.press("j", "j", "j", "j", "x")
+        await seat.shows("Cancel this task?", "ship")
+        await seat.press("enter")
+        await seat.until(lambda: len(seat.app.screen_stack) == 1)
+        assert written(engine) == [], "enter keeps it"
+        await seat.press("x")
+        await seat.shows("Cancel this task?")
+        await seat.press("right", "enter")
+        await seat.until(lambda: engine.named("cancel") == ["t-ship000000"])
+
+
+async def test_what_has_ended_cannot_be_cancelled() -> None:
+    engine = shop()
+    async with at_the_keys(engine) as seat:
+        await seat.shows("human_approval")
+        await seat.press("j", "x")
+        await seat.settle()
+        assert len(seat.app.screen_stack) == 1
+        assert "x cancel" not in seat.text
+
+
+async def leave(seat: Seat, *keys: str) -> None:
+    await seat.press("q")
+    await seat.shows("Leave Pilothouse?")
+    await seat.press(*keys, "enter")
+    await seat.until(lambda: seat.app.return_value is not None)
+
+
+@pytest.mark.parametrize(("keys", "mode"), [((), "detach"), (("right",), "drain"), (("tab", "tab"), "stop")])
+@pytest.mark.parametrize("remote", [False, True])
+async def test_the_way_out_says_what_becomes_of_the_engine(keys: tuple[str, ...], mode: str, remote: bool) -> None:
+    engine = shop()
+    async with at_the_keys(engine, remote=remote) as seat:
+        await leave(seat, *keys)
+    if remote:
+        assert engine.named("stop") == ([] if mode == "detach" else [StopMode(mode)])
+        assert seat.app.return_value is StopMode.DETACH, "it was asked already; what is left is to go"
+    else:
+        assert engine.named("stop") == [], "whoever started it ends it"
+        assert seat.app.return_value is StopMode(mode)
+
+
+async def test_escape_goes_back_step_by_step_before_it_leaves() -> None:
+    async with at_the_keys(shop()) as seat:
+        await seat.shows("human_approval")
+        await seat.press("j", "j", "j", "j", "enter")
+        await seat.shows("waits for a human to answer")
+        await seat.press("escape", "slash", "x", "escape")
+        assert len(seat.app.screen_stack) == 1
+        await seat.press("escape")
+        await seat.shows("Leave Pilothouse?")
+        await seat.press("q", "ctrl+q", "escape")
+        await seat.until(lambda: len(seat.app.screen_stack) == 1)
