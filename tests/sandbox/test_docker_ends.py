@@ -62,8 +62,9 @@ async def test_r48_our_kill_and_a_strangers_are_signals(driver: DockerDriver, st
 
 async def test_r46_what_ignores_term_is_gone_within_grace_and_two_seconds(driver: DockerDriver, start: Start) -> None:
     name = await start(
-        "trap '' TERM; setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' & while :; do sleep 1; done"
+        "trap '' TERM; setsid sh -c 'trap \"\" TERM; echo ready; while :; do sleep 1; done' & while :; do sleep 1; done"
     )
+    await anext(driver.logs(name, None))  # both ignore TERM from here on
     began = time.monotonic()
     await driver.stop(name, 1.0)
     assert 1.0 <= time.monotonic() - began < 3.0

@@ -16,6 +16,7 @@ from ui.scenes import lines, shop
 from ui.steering import NARROW, WIDE, Seat, at_the_keys
 
 LOGIN = "r-login00000"
+BAR = 60  # columns left of the scroll bar, whose thumb shrinks as the log grows
 
 
 class Endless(Sequence[LogLine]):
@@ -56,10 +57,10 @@ async def test_it_follows_stops_when_one_scrolls_up_counts_and_resumes() -> None
         await seat.shows("FOLLOWING", "test_59 PASSED")
         await seat.press("k", "k")
         await seat.shows("PAUSED +0, G follows")
-        top = seat.text.splitlines()[5]
+        top = seat.text.splitlines()[5][:BAR]
         engine.lines[LOGIN] = lines([line.text for line in engine.lines[LOGIN]] + ["new"] * 312)
         await seat.shows("PAUSED +312, G follows")
-        assert seat.text.splitlines()[5] == top, "the text stands still"
+        assert seat.text.splitlines()[5][:BAR] == top, "the text stands still"
         await seat.press("G")
         await seat.shows("FOLLOWING", "out  new")
         assert pane.following
