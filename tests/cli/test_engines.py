@@ -6,12 +6,16 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import psutil
 import pytest
 from cli_process import Pilothouse, eventually
 from goal_files import GATED, decoded, goal_file, types
+
+from engine.instance_lock import InstanceLock
+from engine.local import ProjectPaths
 
 Start = Callable[..., "subprocess.Popen[str]"]
 PROCESS = ("--runtime", "process", "--allow-unconfined")
@@ -109,6 +113,23 @@ def test_detach_leaves_the_goal_to_an_engine_of_its_own_session(
     eventually(lambda: len(inside("decisions", "--json").json) == 2)
     assert goal in {wait["goal"] for wait in inside("decisions", "--json").json}
     assert (project / ".pilothouse" / "engine.log").exists()
+
+
+@pytest.mark.usefixtures("background")
+def test_detach_outlasts_whoever_holds_the_project_for_a_moment(
+    inside: Pilothouse, pilothouse: Pilothouse, project: Path
+) -> None:
+    goal_file(project, GATED)
+    paths = ProjectPaths(project)
+    paths.create()
+    visit = InstanceLock(paths.lock)
+    visit.acquire()
+    leaving = Timer(4, visit.release)  # longer than one start waits
+    leaving.start()
+    answer = pilothouse("run", "goal.yaml", "--detach", *PROCESS)
+    leaving.join()
+    assert answer.code == 0, answer
+    assert engine(inside)["state"] == "running"
 
 
 def test_detach_says_why_the_engine_did_not_come_up(inside: Pilothouse, pilothouse: Pilothouse, project: Path) -> None:

@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from engine.errors import EngineUnavailable
+from engine.errors import EngineUnavailable, ExitCode
 from tui.cli.call import Call
 from tui.cli.session import POLL, connect, make_state
 
@@ -30,7 +30,9 @@ async def start_in_background(call: Call) -> "RemoteEngine":
         remote = await connect(call)
         if remote is not None:
             return remote
-        if process.poll() is not None and process.returncode != 0:
+        if process.poll() == ExitCode.CONFLICT:  # a visit of another verb, or an engine that leaves, was in its way
+            process = await asyncio.to_thread(_spawn, call)
+        elif process.returncode not in (None, ExitCode.DONE):
             break
         await asyncio.sleep(POLL)
     raise EngineUnavailable(

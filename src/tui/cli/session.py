@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from engine.local import LocalEngine, ProjectPaths
 
 T = TypeVar("T")
-VISITS_END = 5.0  # seconds: another verb's visit, or an engine between its lock and its socket, is over by then
+# Seconds: another verb's visit, or an engine between its lock and its socket, is over by then. One that leaves may
+# take 15 to remove its last sandboxes.
+VISITS_END = 20.0
 POLL = 0.05
 WAIT = 0.5  # seconds between looks for news
 
