@@ -14,6 +14,7 @@ from engine.model import (
     DecisionState,
     DriverName,
     ExitCause,
+    FailureClass,
     GateKind,
     GateState,
     GoalState,
@@ -42,8 +43,7 @@ def schema() -> sqlite3.Connection:
     return connection
 
 
-@pytest.fixture
-def populated(schema: sqlite3.Connection) -> sqlite3.Connection:
+def insert_goal_and_task(schema: sqlite3.Connection) -> None:
     schema.execute(
         "INSERT INTO goals (id, title, state, policy, runtime, path, source, variables, allow_unconfined, created_at)"
         f" VALUES ('g', 'g', 'active', '{{}}', 'docker', '', '', '{{}}', 0, '{AT}')"
@@ -52,6 +52,11 @@ def populated(schema: sqlite3.Connection) -> sqlite3.Connection:
         "INSERT INTO tasks (id, goal, key, title, kind, state, position, ordering, require, on_failure, priority, spec,"
         f" created_at) VALUES ('t', 'g', 'k', 't', 'work', 'pending', 0, 'parallel', 'all', 'stop', 0, '{{}}', '{AT}')"
     )
+
+
+@pytest.fixture
+def populated(schema: sqlite3.Connection) -> sqlite3.Connection:
+    insert_goal_and_task(schema)
     return schema
 
 
@@ -94,6 +99,7 @@ CHECKED: list[tuple[str, str, type[StrEnum]]] = [
     ("runs", "state", RunState),
     ("runs", "driver", DriverName),
     ("runs", "cause", ExitCause),
+    ("runs", "failure_class", FailureClass),
     ("gates", "kind", GateKind),
     ("gates", "state", GateState),
     ("gates", "on_deadline", OnDeadline),
@@ -122,6 +128,7 @@ def test_r7_tables_are_strict_and_flags_are_never_null(schema: sqlite3.Connectio
         ("goals", "cancelling"),
         ("goals", "allow_unconfined"),
         ("runs", "oom"),
+        ("runs", "frozen"),
     ]:
         info = {row[1]: row[3] for row in schema.execute(f"PRAGMA table_info({table})")}
         assert info[column] == 1
@@ -161,6 +168,34 @@ def test_r13_a_migration_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPat
 def test_r13_migrating_twice_changes_nothing(populated: sqlite3.Connection) -> None:
     assert migrate(populated) == migrations()[-1][0]
     assert populated.execute("SELECT count(*) FROM tasks").fetchone()[0] == 1
+
+
+def test_r13_every_row_of_the_first_schema_comes_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = migrations()
+    monkeypatch.setattr("engine.store.migrate.migrations", lambda: every[:1])
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.execute("PRAGMA foreign_keys = ON")
+    assert migrate(connection) == 1
+    insert_goal_and_task(connection)
+    connection.execute(run_row(1))
+    connection.execute(decision_row(1))
+    connection.execute(f"INSERT INTO feedback (task, decision, text, at) VALUES ('t', 'd1', 'more', '{AT}')")
+    monkeypatch.setattr("engine.store.migrate.migrations", lambda: every)
+    assert migrate(connection) == every[-1][0]
+    rows = {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("runs", "decisions")}
+    assert rows == {"runs": 1, "decisions": 1}
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        connection.execute("DELETE FROM decisions")
+
+
+def test_r13_a_migration_that_breaks_a_reference_leaves_nothing(
+    populated: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    careless = [*migrations(), (9999, "9999_careless.sql", "DELETE FROM goals;")]
+    monkeypatch.setattr("engine.store.migrate.migrations", lambda: careless)
+    with pytest.raises(StoreError, match="refer to nothing"):
+        migrate(populated)
+    assert populated.execute("SELECT count(*) FROM goals").fetchone()[0] == 1
 
 
 def test_case_6_a_newer_schema_is_refused(schema: sqlite3.Connection) -> None:

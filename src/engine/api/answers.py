@@ -10,6 +10,7 @@ from engine.model import (
     DecisionState,
     DriverName,
     ExitCause,
+    FailureClass,
     GoalState,
     OnFailure,
     Order,
@@ -124,6 +125,9 @@ class RunView(View):
     message: str | None = None
     last_lines: tuple[str, ...] = ()
     commit: str | None = None
+    failure_class: FailureClass | None = None
+    salvage: str | None = None
+    frozen: bool = False
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None

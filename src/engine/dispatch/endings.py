@@ -90,7 +90,7 @@ def end_run(tx: Tx, run: RunRecord, ending: Ending, policy: Policy) -> bool:
         {
             "id": run.id, "cause": ending.cause, "exit_code": ending.exit_code, "signal": ending.signal,
             "oom": int(ending.oom), "message": ending.message, "last_lines": json.dumps(ending.last_lines),
-            "commit": ending.commit, "at": tx.at,
+            "commit": ending.commit, "failure_class": ending.failure_class(), "at": tx.at,
         },
     )  # fmt: skip
     if changed != 1:

@@ -54,7 +54,7 @@ class Approver:
         match decision.kind:
             case DecisionKind.APPROVAL | DecisionKind.REVIEW:
                 return (decision.id, decision.version) not in self._refused
-            case DecisionKind.SPAWN_FAILURE | DecisionKind.FAILURE:
+            case DecisionKind.SPAWN_FAILURE | DecisionKind.FAILURE | DecisionKind.INFRASTRUCTURE:
                 return False
             case _:
                 assert_never(decision.kind)

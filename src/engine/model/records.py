@@ -11,6 +11,7 @@ from engine.model.states import (
     DecisionState,
     DriverName,
     ExitCause,
+    FailureClass,
     GateKind,
     GateState,
     GoalState,
@@ -71,13 +72,15 @@ class TaskRecord(Record):
     failures: int = 0
     infra_failures: int = 0
     runs: int = 0
+    engine_deaths: int = 0
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
 
 class RunRecord(Record):
-    """One attempt, with its exit record (R48). Sizes in bytes; `last_lines` are the end of its output."""
+    """One attempt, with its exit record (R48). Sizes in bytes; `last_lines` are the end of its output; `salvage` names
+    the branch that keeps work which is in no other; `frozen`: its sandbox stands still, its clocks too."""
 
     id: str
     goal: str
@@ -95,6 +98,9 @@ class RunRecord(Record):
     message: str | None = None
     last_lines: tuple[str, ...] = ()
     commit: str | None = None
+    failure_class: FailureClass | None = None
+    salvage: str | None = None
+    frozen: bool = False
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None

@@ -95,6 +95,7 @@ class DecisionKind(StrEnum):
     REVIEW = "review"
     SPAWN_FAILURE = "spawn_failure"
     FAILURE = "failure"
+    INFRASTRUCTURE = "infrastructure"
 
 
 class AnswerKind(StrEnum):

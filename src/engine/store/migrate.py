@@ -43,11 +43,18 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _apply(connection: sqlite3.Connection, version: int, name: str, script: str) -> None:
-    # executescript commits whatever is open, so the whole transaction stands inside one script.
-    record = f"INSERT INTO migrations (version, name) VALUES ({version}, '{name}');"
+    # A table that others refer to can be made anew only while references are not enforced; they are checked instead.
+    connection.execute("PRAGMA foreign_keys = OFF")
     try:
-        connection.executescript(f"BEGIN IMMEDIATE; {_RECORD} {script}\n{record} COMMIT;")
+        # executescript commits whatever is open, so the transaction begins inside the script.
+        connection.executescript(f"BEGIN IMMEDIATE; {_RECORD} {script}")
+        connection.execute("INSERT INTO migrations (version, name) VALUES (?, ?)", (version, name))
+        if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+            raise sqlite3.IntegrityError("it leaves rows that refer to nothing")
+        connection.execute("COMMIT")
     except sqlite3.Error as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise StoreError(f"migration {name} failed: {error}", hint="nothing of it was kept") from error
+    finally:
+        connection.execute("PRAGMA foreign_keys = ON")

@@ -31,7 +31,8 @@ UPDATE runs SET state = 'running', container_id = :container_id, started_at = :a
 
 -- name: ended
 UPDATE runs SET state = 'ended', cause = :cause, exit_code = :exit_code, signal = :signal, oom = :oom,
-    message = :message, last_lines = :last_lines, "commit" = :commit, ended_at = :at
+    message = :message, last_lines = :last_lines, "commit" = :commit, failure_class = :failure_class,
+    ended_at = :at
 WHERE id = :id AND state <> 'ended';
 
 -- name: last_ended_of_goal
