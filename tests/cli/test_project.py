@@ -126,6 +126,7 @@ def test_plan_shows_tree_order_limits_and_critical_path(inside: Pilothouse, proj
     shown = inside("plan", "goal.yaml").out
     for word in ("build", "parallel", "512", "critical path", "Ship the greeting"):
         assert word in shown, word
+    assert "parallel, parallel" not in shown
     assert [path.name for path in project.iterdir()] == ["goal.yaml"]
 
 

@@ -47,6 +47,14 @@ def test_without_json_stdout_has_the_result_and_stderr_the_story(inside: Pilotho
     assert "run.ended" in answer.err
 
 
+def test_the_story_calls_tasks_by_their_keys_only(inside: Pilothouse, project: Path) -> None:
+    goal_file(project, "goal: Two\ntasks:\n  - {id: one, run: 'true'}\n  - {id: two, run: 'true'}\n")
+    answer = inside(*RUN)
+    assert answer.code == 0, answer
+    told = {line.split()[2].rstrip(":") for line in answer.err.splitlines() if " task." in line}
+    assert told == {"one", "two"}
+
+
 def test_a_failed_task_is_1_and_its_end_is_explained(inside: Pilothouse, project: Path) -> None:
     goal_file(project, FAILING)
     answer = inside(*RUN)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from engine.api import PlanTask, PlanView
-from engine.model import Order, TaskKind
 from tui.cli.output import paint, table
 from tui.formats import one_line, plural
 
@@ -31,12 +30,11 @@ def plan_lines(view: PlanView) -> Iterator[str]:
 def _row(task: PlanTask) -> tuple[str, str, str, str, str, str]:
     name = "  " * min(task.depth, 20) + one_line(task.key)
     title = f" ({one_line(task.title)})" if task.title and task.title != task.key else ""
-    order = ", parallel" if task.kind is TaskKind.GROUP and task.order is Order.PARALLEL else ""
     return (
         "◆" if task.critical else "",
         str(task.step),
         name + title,
-        one_line(task.does)[:80] + order,
+        one_line(task.does)[:80],
         ", ".join(map(one_line, task.needs)) or "–",
         one_line(task.limits),
     )

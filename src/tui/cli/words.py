@@ -26,11 +26,15 @@ def _value(value: object) -> str:
 
 
 class Narrator:
-    """Tells each event of one goal as a line on stderr, with tasks called by their keys."""
+    """Tells each event of one goal as a line on stderr, with tasks called by their keys.
+
+    The group of all top-level tasks has no name and moves with them: what it does is told by the goal's own events.
+    """
 
     def __init__(self, call: Call, root: TreeNode) -> None:
         self._call = call
         self._names: dict[str, str] = {}
+        self._of_group = bool(root.children)
         queue = [root]
         while queue:
             node = queue.pop()
@@ -38,6 +42,8 @@ class Narrator:
             queue.extend(node.children)
 
     def tell(self, event: Event) -> None:
+        if self._of_group and event.task is not None and event.task not in self._names:
+            return
         say(event_words(event, self._names.get(event.task or "", event.goal)))
         if event.type is EventType.DECISION_OPENED:
             words = ("decide", str(event.data["decision"]), "approve", "--version", str(event.data["version"]))
