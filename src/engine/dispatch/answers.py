@@ -4,6 +4,7 @@ import logging
 from datetime import datetime
 from functools import partial
 
+from engine.about import about
 from engine.api import Answer
 from engine.dispatch.context import Context
 from engine.dispatch.decisions import get, stage, undo
@@ -41,7 +42,8 @@ class Answers:
                 try:
                     await self._take_effect(staged)
                 except Conflict as error:
-                    log.info("%s has no effect: %s", staged.id, error.message)
+                    with about(goal=staged.goal, task=staged.task):
+                        log.info("%s has no effect: %s", staged.id, error.message)
 
     async def _take_effect(self, staged: DecisionRecord) -> DecisionRecord:
         merge_cause, tip = await self._integrate(staged)

@@ -7,11 +7,13 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from engine.redaction import Redactor
 from engine.sandbox.driver import Chunk
 from engine.sandbox.log_lines import (
     EPOCH,
     ERR,
     GAP,
+    HEAD,
     LINE_LIMIT,
     MARKS,
     NANO,
@@ -30,6 +32,7 @@ from engine.sandbox.log_writer import SEGMENTS, SegmentWriter
 
 FLUSH_AFTER = 0.05  # seconds a line may wait for company; a kill -9 within it costs nothing, the daemon still has it
 TAIL_TEXT = 4_000  # characters of one line in `tail`
+RESUMED = 20  # lines at the end of a log that say whether a private key goes on
 
 
 class RunLog:
@@ -40,8 +43,9 @@ class RunLog:
     `gaps`: gap markers a reader can meet; `missing`: lines of the sandbox dropped because the log is bounded.
     """
 
-    def __init__(self, folder: Path, limit: int) -> None:
+    def __init__(self, folder: Path, limit: int, redactor: Redactor | None = None) -> None:
         self.folder = folder
+        self._redactor = redactor or Redactor()
         self._writer = SegmentWriter(folder, limit)
         self._closer = weakref.finalize(self, self._writer.close)
         self.line_limit = min(LINE_LIMIT, limit // SEGMENTS)
@@ -54,11 +58,14 @@ class RunLog:
         self._timer: asyncio.TimerHandle | None = None
         self._news = asyncio.Event()
         self.sealed = (folder / SEALED).exists()
+        for entry in last_lines(folder, RESUMED):
+            self._redactor.resume(MARKS[entry.stream], entry.text)
 
     @classmethod
-    def open(cls, folder: Path, limit: int) -> "RunLog":
-        """A new log, or the continuation of one; `limit` in bytes of all its segments."""
-        return cls(folder, limit)
+    def open(cls, folder: Path, limit: int, redactor: Redactor | None = None) -> "RunLog":
+        """A new log, or the continuation of one; `limit` in bytes of all its segments. `redactor` knows the secrets of
+        the run; without it the formats that everybody knows are cut."""
+        return cls(folder, limit, redactor)
 
     @property
     def last_at(self) -> int | None:
@@ -127,7 +134,8 @@ class RunLog:
         if not self._buffer:
             return
         buffer, self._buffer, self._waiting, self._bytes = self._buffer, [], 0, 0
-        data = b"".join(lines.data for lines in buffer)
+        # Lines are whole here, wherever the frames and blocks that brought them ended.
+        data = self._redactor.lines(b"".join(lines.data for lines in buffer), HEAD)
         self._append(data, sum(lines.count for lines in buffer), sum(lines.extras for lines in buffer))
         news, self._news = self._news, asyncio.Event()
         news.set()

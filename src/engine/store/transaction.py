@@ -9,8 +9,10 @@ from typing import Any
 
 from engine.events import Event, EventType
 from engine.model import TaskState
+from engine.redaction import Redactor
 
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+_REDACTOR = Redactor()  # of the formats everybody knows; the secrets of a run are cut where its words come from
 Params = Mapping[str, object] | Sequence[object]
 
 
@@ -73,7 +75,7 @@ class Tx:
         self, type: EventType, *, goal: str | None = None, task: str | None = None, run: str | None = None, **data: Any
     ) -> None:
         """An event of this change; gets its seq at the end of the group."""
-        self.drafts.append(EventDraft(type, goal, task, run, data))
+        self.drafts.append(EventDraft(type, goal, task, run, {key: _REDACTOR.data(data[key]) for key in data}))
 
 
 def store_events(connection: sqlite3.Connection, first: int, at: datetime, drafts: Sequence[EventDraft]) -> list[Event]:

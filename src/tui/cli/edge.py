@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from engine.errors import ExitCode, PilothouseError
+from engine.redaction import Redactor
 from tui.cli.call import Call
 
 PIPE_CLOSED = 141  # what a shell reports for a program whose reader went away: 128 + SIGPIPE
@@ -90,7 +91,8 @@ def _describe(error: Exception, call: Call) -> Problem:
     if isinstance(error, OSError):  # this machine refused: a full disk, a folder that is not ours
         place = f"{error.filename}: " if error.filename else ""
         return Problem("unavailable", f"{place}{error.strerror or error}", ExitCode.UNAVAILABLE, hint)
-    return Problem("internal", f"{type(error).__name__}: {error}", ExitCode.TASK_FAILED, hint)
+    words = Redactor().text(f"{type(error).__name__}: {error}")
+    return Problem("internal", words, ExitCode.TASK_FAILED, hint)
 
 
 def _record(error: Exception, call: Call) -> Path | None:
@@ -104,7 +106,7 @@ def _record(error: Exception, call: Call) -> Path | None:
             os.close(handle)
             log = Path(name)
         with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(traceback.format_exception(error))
+            file.write(Redactor().text("".join(traceback.format_exception(error))))
     except OSError:
         return None  # the disk is full or closed to us: the sentence on the screen is all there can be
     return log
