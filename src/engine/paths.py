@@ -64,6 +64,10 @@ class ProjectPaths:
         """What a run left as its artefacts."""
         return self.state / "artifacts" / safe_name(run)
 
+    def run_salvage(self, run: str) -> Path:
+        """The patch of a run's work that is in no branch but its own."""
+        return self.state / "salvage" / f"{safe_name(run)}.patch"
+
     def run_work(self, run: str) -> Path:
         """The folder mounted at /workspace for one run."""
         return self.work / safe_name(run)

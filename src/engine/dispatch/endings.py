@@ -9,6 +9,7 @@ from typing import Any, assert_never
 from engine.dispatch.decisions import BASIC, open_decision
 from engine.dispatch.goal_moves import end_goal_if_settled
 from engine.dispatch.moves import move
+from engine.dispatch.outage import lost, proved
 from engine.dispatch.steps import DECISIONS, RUNS, TASKS, brief
 from engine.events import EventType
 from engine.ids import IdSource
@@ -26,14 +27,16 @@ from engine.settings import EngineSettings
 from engine.store import Tx
 from engine.store.rows import task_from
 
-LONGEST_WAIT = 24 * 3600.0  # seconds; a backoff is never longer (R34)
+SHORTEST_WAIT, LONGEST_WAIT = 0.005, 24 * 3600.0  # seconds; a backoff is never shorter or longer (R34)
 
 
 @dataclass(frozen=True)
 class Ending:
     """How a run ended. `conflicts`: files that kept its commit out of the goal's branch; `tip`: that branch after
-    it; `gaps`: markers in its log; `unkept`: why its work is in no commit; `permanent`: trying again cannot help
-    until a human changes something."""
+    it; `gaps`: markers in its log; `salvage`: the branch that keeps work which is not in the goal's; `unkept`: why its
+    work is in no branch, and still in its folder; `permanent`: trying again cannot help until a human changes
+    something; `below`: what ended it lies below the task, and may end others too (R36); `killed`: an operator ended
+    it and says whether it runs again."""
 
     cause: ExitCause
     message: str
@@ -45,8 +48,11 @@ class Ending:
     tip: str | None = None
     conflicts: tuple[str, ...] = ()
     gaps: int = 0
+    salvage: str | None = None
     unkept: str = ""
     permanent: bool = False
+    below: bool = False
+    killed: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -79,8 +85,9 @@ class Policy:
 
     def backoff(self, failures: int) -> timedelta:
         """Doubling from `retry_backoff`, jittered by a quarter, clamped."""
-        seconds = self.settings.retry_backoff * 2.0 ** min(failures - 1, 20)
-        return timedelta(seconds=min(seconds * (0.75 + self.random.random() / 2), LONGEST_WAIT))
+        seconds = self.settings.retry_backoff * 2.0 ** min(max(failures, 1) - 1, 20)
+        jittered = seconds * (0.75 + self.random.random() / 2)
+        return timedelta(seconds=max(SHORTEST_WAIT, min(jittered, LONGEST_WAIT)))
 
 
 def end_run(tx: Tx, run: RunRecord, ending: Ending, policy: Policy) -> bool:
@@ -90,12 +97,13 @@ def end_run(tx: Tx, run: RunRecord, ending: Ending, policy: Policy) -> bool:
         {
             "id": run.id, "cause": ending.cause, "exit_code": ending.exit_code, "signal": ending.signal,
             "oom": int(ending.oom), "message": ending.message, "last_lines": json.dumps(ending.last_lines),
-            "commit": ending.commit, "failure_class": ending.failure_class(), "at": tx.at,
+            "commit": ending.commit, "failure_class": ending.failure_class(), "salvage": ending.salvage, "at": tx.at,
         },
     )  # fmt: skip
     if changed != 1:
         return False
     _tell(tx, run, ending)
+    proved(tx, run, ending.failure_class())
     if ending.tip is not None:
         renew_content(tx, run.goal, ending.tip)
     stored = tx.one(TASKS["get"], {"id": run.task})
@@ -115,7 +123,8 @@ def _tell(tx: Tx, run: RunRecord, ending: Ending) -> None:
     if ending.gaps:
         tx.emit(EventType.LOG_GAP, goal=run.goal, task=run.task, run=run.id, gaps=ending.gaps)
     tx.emit(EventType.RUN_ENDED, goal=run.goal, task=run.task, run=run.id, n=run.n, cause=ending.cause,
-            exit_code=ending.exit_code, signal=ending.signal, oom=ending.oom, message=ending.message)  # fmt: skip
+            exit_code=ending.exit_code, signal=ending.signal, oom=ending.oom, message=ending.message,
+            salvage=ending.salvage)  # fmt: skip
 
 
 def renew_content(tx: Tx, goal: str, tip: str) -> None:
@@ -132,9 +141,16 @@ def _move_on(tx: Tx, row: dict[str, Any], run: RunRecord, ending: Ending, policy
         move(tx, run.task, TaskState.CANCELLED, cause=row["cause"] or "cancelled", run=run.id, row=row)
         return
     task = task_from(row)
+    if ending.unkept:
+        cause = f"{ending.unkept} ({ending.message.splitlines()[0]})"
+        _ask(tx, task, run, DecisionKind.FAILURE, cause, f"{task.title}: {ending.unkept}. Run it again?", policy)
+        return
     match ending.failure_class():
         case FailureClass.NONE:
             _succeed(tx, task, row, run, ending, policy)
+        case FailureClass.OPERATOR if ending.killed:
+            question = f"{task.title} was {ending.message.splitlines()[0]}. Run it again?"
+            _ask(tx, task, run, DecisionKind.FAILURE, ending.message, question, policy)
         case FailureClass.OPERATOR:
             move(tx, task.id, TaskState.PENDING, cause=ending.message, run=run.id)
         case FailureClass.AGENT:
@@ -144,11 +160,7 @@ def _move_on(tx: Tx, row: dict[str, Any], run: RunRecord, ending: Ending, policy
 
 
 def _succeed(tx: Tx, task: TaskRecord, row: dict[str, Any], run: RunRecord, ending: Ending, policy: Policy) -> None:
-    if ending.unkept:
-        _ask(
-            tx, task, run, DecisionKind.FAILURE, ending.unkept, f"{task.title}: {ending.unkept}. Run it again?", policy
-        )
-    elif ending.conflicts:
+    if ending.conflicts:
         files = ", ".join(ending.conflicts[:5])
         cause = f"its change conflicts with the goal's branch in {files}"
         _ask(tx, task, run, DecisionKind.FAILURE, cause, f"{task.title}: {cause}. Run it again on the newer branch?",
@@ -175,6 +187,11 @@ def _agent_failed(tx: Tx, task: TaskRecord, run: RunRecord, ending: Ending, poli
 
 
 def _infra_failed(tx: Tx, task: TaskRecord, run: RunRecord, ending: Ending, policy: Policy) -> None:
+    if ending.below or ending.cause is ExitCause.LOST:
+        outage, again = lost(tx, run, ending.message, policy.settings, policy.ids, policy.random)
+        if outage:
+            move(tx, task.id, TaskState.PENDING, cause=ending.message, not_before=again, run=run.id)
+            return
     tx.run(TASKS["count_failure"], {"id": task.id, "agent": 0, "infra": 1})
     failures = task.infra_failures + 1
     if failures <= policy.settings.infra_retries and not ending.permanent:

@@ -7,7 +7,7 @@ from engine.dispatch.claims import Claimed
 from engine.dispatch.context import Context
 from engine.dispatch.endings import Ending
 from engine.errors import PilothouseError
-from engine.model import ExitCause
+from engine.model import RunRecord
 from engine.sandbox.driver import Driver
 from engine.sandbox.logs import RunLog
 from engine.units import format_size
@@ -32,20 +32,37 @@ async def keep_artifacts(context: Context, claimed: Claimed, driver: Driver, run
 
 
 async def keep_work(context: Context, claimed: Claimed, driver: Driver, ending: Ending) -> Ending:
-    """Commit the work tree; a result that counts goes into the goal's branch unless a human reviews it first."""
+    """Commit the work tree; a result that counts goes into the goal's branch unless a human reviews it first, any
+    other change into a salvage branch."""
     goal, task, run = claimed.goal, claimed.task, claimed.run
     repository = context.repository(goal.id, goal.branch)
-    if repository is None or ending.cause is ExitCause.START_ERROR:
-        return ending
-    folder = driver.work_folder(run.id)
-    if not await asyncio.to_thread(folder.is_dir):
+    if repository is None:
         return ending
     try:
+        folder = driver.work_folder(run.id)
+    except PilothouseError:
+        return ending  # there is no place for work folders: that is why it did not start
+    try:
+        if not await repository.filled(run.id, folder):
+            return replace(ending, unkept="its work tree is gone") if ending.succeeded else ending
         commit = await repository.snapshot(run.id, folder, f"{task.key}: {task.title} (run {run.n})")
-        if not ending.succeeded or task.spec.requires_approval:
-            return replace(ending, commit=commit)
-        merged = await repository.integrate(commit, f"Integrate {task.key} (run {run.n})")
+        ending = replace(ending, commit=commit)
+        if ending.succeeded and task.spec.requires_approval:
+            return ending
+        if ending.succeeded:
+            merged = await repository.integrate(commit, f"Integrate {task.key} (run {run.n})")
+            if not merged.conflicts:
+                return replace(ending, tip=merged.commit)
+            ending = replace(ending, conflicts=merged.conflicts)
+        return replace(ending, salvage=await repository.salvage(run.id, commit, context.paths.run_salvage(run.id)))
     except (PilothouseError, OSError) as error:
         return replace(ending, unkept=f"its work could not be kept: {getattr(error, 'message', str(error))}")
-    tip = None if merged.conflicts else merged.commit
-    return replace(ending, commit=commit, conflicts=merged.conflicts, tip=tip)
+
+
+def kept_words(context: Context, run: RunRecord, ending: Ending) -> list[str]:
+    """Where the work of a run is that did not get into the goal's branch; for its log."""
+    words = [] if not ending.unkept else [f"{ending.unkept}: its work folder stays"]
+    if ending.salvage is not None:
+        place, patch = context.paths.goal_repository(run.goal), context.paths.run_salvage(run.id)
+        words.append(f"its work is kept in the branch {ending.salvage} of {place} and in {patch}")
+    return words

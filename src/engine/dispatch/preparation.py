@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine.dispatch.claims import Claimed
 from engine.dispatch.context import Context
+from engine.dispatch.handoff import Handoff, hand_over, handoffs
 from engine.dispatch.steps import DECISIONS, TASKS
 from engine.errors import Invalid
 from engine.ids import SafeName
@@ -27,12 +29,13 @@ async def prepare(context: Context, driver: Driver, claimed: Claimed) -> Sandbox
     image = await driver.require_image(spec.sandbox.image)
     folder = driver.work_folder(run.id)
     repository = context.repository(claimed.goal.id, claimed.goal.branch)
-    if run.state is RunState.CREATED:  # later, a sandbox of this name may be at work in the folder
+    # Once it is starting, a sandbox of this name may be at work in the folder; one that is gone is made again.
+    if run.state is RunState.CREATED or not await asyncio.to_thread(folder.is_dir):
         await asyncio.to_thread(_make_empty, folder)
         if repository is not None:
             await repository.checkout(run.id, folder)
         await driver.prepare(folder)
-    inputs = await _write_inputs(context, claimed, io_folder(folder))
+    inputs = await _write_inputs(context, claimed, driver, io_folder(folder))
     return SandboxSpec(
         name=SafeName(run.sandbox),
         image=image,
@@ -93,7 +96,7 @@ def _remove(folder: Path) -> None:
         remove_folder(path)
 
 
-async def _write_inputs(context: Context, claimed: Claimed, folder: Path) -> Path:
+async def _write_inputs(context: Context, claimed: Claimed, driver: Driver, folder: Path) -> Path:
     rows = await context.database.all(DECISIONS["feedback_of"], {"task": claimed.task.id})
     inputs = {
         "goal": {"id": claimed.goal.id, "title": claimed.goal.title},
@@ -102,15 +105,23 @@ async def _write_inputs(context: Context, claimed: Claimed, folder: Path) -> Pat
         "feedback": [{"text": row["text"], "at": row["at"], "decision": row["decision"]} for row in rows],
     }
     path = folder / INPUTS
-    await asyncio.to_thread(_write, path, json.dumps(inputs, indent=2) + "\n")
+    needed = await handoffs(context, claimed.task.id)
+    await asyncio.to_thread(_write, path, inputs, needed, _place(driver, folder))
     return path
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, inputs: dict[str, object], needed: Sequence[Handoff], seen_at: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.parent.chmod(0o755)
+    dependencies = {handoff.key: hand_over(handoff, path.parent, seen_at) for handoff in needed}
+    text = json.dumps({**inputs, "dependencies": dependencies}, indent=2) + "\n"
     path.write_text(text, encoding="utf-8")
     path.chmod(0o644)
+
+
+def _place(driver: Driver, folder: Path) -> str:
+    """Where a sandbox sees the folder of its inputs."""
+    return IN_SANDBOX if driver.name is DriverName.DOCKER else str(folder)
 
 
 def _argv(spec: TaskSpec) -> tuple[str, ...]:
@@ -118,11 +129,10 @@ def _argv(spec: TaskSpec) -> tuple[str, ...]:
 
 
 def _environment(claimed: Claimed, driver: Driver, inputs: Path) -> dict[str, str]:
-    place = f"{IN_SANDBOX}/{INPUTS}" if driver.name is DriverName.DOCKER else str(inputs)
     return claimed.task.spec.sandbox.env | {
         "PILOTHOUSE_GOAL": claimed.goal.id,
         "PILOTHOUSE_TASK": claimed.task.id,
         "PILOTHOUSE_RUN": claimed.run.id,
         "PILOTHOUSE_RUN_N": str(claimed.run.n),
-        "PILOTHOUSE_INPUTS": place,
+        "PILOTHOUSE_INPUTS": f"{_place(driver, inputs.parent)}/{INPUTS}",
     }

@@ -4,12 +4,16 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 
+from engine.about import about
 from engine.dispatch.claims import Claimed
 from engine.dispatch.context import Context
+from engine.dispatch.deaths import stop_what_kills
+from engine.dispatch.endings import Policy
 from engine.dispatch.live import LiveRuns
 from engine.dispatch.runs import remove_sandbox
+from engine.dispatch.salvage import salvage
 from engine.dispatch.steps import GOALS, RUNS, TASKS
-from engine.errors import PilothouseError
+from engine.errors import PilothouseError, StoreError
 from engine.events import EventType
 from engine.model import DriverName, ExitCause, RunRecord, RunState
 from engine.sandbox.driver import Driver, OwnedSandbox
@@ -35,8 +39,13 @@ class Reconciler:
         self._live = live
         self._silent: set[DriverName] = set()
 
-    async def recover(self) -> Recovered:
-        """Drive every run that had not ended, adopting its sandbox by name; remove what no run owns."""
+    async def recover(self, *, died: bool = False) -> Recovered:
+        """Drive every run that had not ended, adopting its sandbox by name; remove what no run owns. `died`: the
+        engine before this one did not end in good order, and a task may be why."""
+        context = self._context
+        if died:
+            policy = Policy(context.settings.engine, context.ids, context.random)
+            await context.database.write(partial(stop_what_kills, policy=policy))
         continued = await _drive_undriven(self._context, self._live)
         leftovers = await self._remove_leftovers()
         if continued or leftovers:
@@ -49,8 +58,11 @@ class Reconciler:
         """Reconcile for as long as the engine lives."""
         while True:
             await self._context.clock.sleep(self._context.settings.engine.reconcile_interval)
-            await _drive_undriven(self._context, self._live)
-            await self._remove_leftovers()
+            try:
+                await _drive_undriven(self._context, self._live)
+                await self._remove_leftovers()
+            except StoreError as error:
+                log.warning("the store cannot be used now: %s", error.message)
 
     async def _remove_leftovers(self) -> int:
         """Remove sandboxes with our engine id whose run has ended or was never stored."""
@@ -64,9 +76,12 @@ class Reconciler:
             self._silent.discard(name)
             # Listed before the rows are read: whatever is started meanwhile is not in the list.
             names = {row["sandbox"] for row in await self._context.database.all(RUNS["live"])}
+            names |= {live.claimed.run.sandbox for live in self._live}  # over, and being removed by its own driver
             for sandbox in owned:
                 if sandbox.name not in names:
-                    await _remove(self._context, driver, sandbox)
+                    goal, task, run = (sandbox.labels.get(f"pilothouse.{noun}") for noun in ("goal", "task", "run"))
+                    with about(goal=goal, task=task, run=run):
+                        await _remove(self._context, driver, sandbox)
                     removed += 1
         return removed
 
@@ -120,4 +135,7 @@ async def _remove(context: Context, driver: Driver, sandbox: OwnedSandbox) -> No
             log.warning("leftover %s could not be killed: %s", sandbox.name, error.message)
             return
     run = sandbox.labels.get("pilothouse.run", "")
-    await remove_sandbox(context, driver, sandbox.name, run or "unknown")
+    unkept = await salvage(context, driver, run) if run else "it names no run"
+    if run and unkept:
+        log.warning("the work folder of %s stays: %s", run, unkept)
+    await remove_sandbox(context, driver, sandbox.name, None if unkept else run)

@@ -2,19 +2,25 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 
 from engine.dispatch.claims import Claimed, mark_started, mark_starting
+from engine.dispatch.clocks import Clocks
 from engine.dispatch.context import Context
 from engine.dispatch.endings import Ending, Policy, end_run
-from engine.dispatch.keeping import keep_artifacts, keep_work
+from engine.dispatch.frozen import frozen_seconds
+from engine.dispatch.keeping import keep_artifacts, keep_work, kept_words
 from engine.dispatch.merging import merge
 from engine.dispatch.pace import Pace
 from engine.dispatch.preparation import clean_up, prepare
+from engine.dispatch.steps import RUNS
 from engine.errors import Conflict, DaemonUnavailable, Invalid, NotFound, OutcomeUnknown, PilothouseError
 from engine.events import EventType
 from engine.ids import SafeName
 from engine.model import DriverName, ExitCause, RunState
+from engine.redaction import Redactor
 from engine.sandbox.diagnosis import diagnose
 from engine.sandbox.driver import Driver, Exit
 from engine.sandbox.logs import RunLog, capture
@@ -39,6 +45,13 @@ class LiveRun:
         self.requested: ExitCause | None = None
         self.log: RunLog | None = None
         self.over = False
+        limits = claimed.task.spec.sandbox
+        self.redactor = Redactor(limits.env)
+        self.clocks = Clocks(context.clock, limits.timeout, limits.idle_timeout)
+        if claimed.run.frozen:
+            self.clocks.freeze()
+        self._killed_by = ""
+        self._harshly = False
         self._context = context
         self._asked = asyncio.Event()
         self._policy = Policy(context.settings.engine, context.ids, context.random)
@@ -53,6 +66,13 @@ class LiveRun:
             self.requested = cause
         self._asked.set()
 
+    def kill(self, by: str) -> None:
+        """End it at once by an operator's order; what ended it before that stands."""
+        if self.requested is None:
+            self._killed_by = by
+        self.ask_end(ExitCause.CANCELLED)
+        self._harshly = True
+
     async def drive(self) -> None:
         """Start or adopt, follow to the end, store the ending, remove what is left."""
         context, run = self._context, self.claimed.run
@@ -63,21 +83,28 @@ class LiveRun:
         driver = context.driver(run.driver)
         run_log = await self._open_log()
         try:
-            ending = await self._execute(driver, run_log)
+            ending = self._as_ordered(await self._execute(driver, run_log))
             await keep_artifacts(context, self.claimed, driver, run_log)
             ending = await keep_work(context, self.claimed, driver, ending)
         finally:
             run_log.flush()
-        run_log.note(ending.message.splitlines()[0], context.clock.now())
+        for sentence in (ending.message.splitlines()[0], *kept_words(context, run, ending)):
+            run_log.note(sentence, context.clock.now())
         run_log.seal()
         await context.database.write(lambda tx: end_run(tx, run, ending, self._policy))
         self.over = True
-        await remove_sandbox(context, driver, run.sandbox, run.id)
+        await remove_sandbox(context, driver, run.sandbox, None if ending.unkept else run.id)
         await context.database.write(self._tell_removed)
+
+    def _as_ordered(self, ending: Ending) -> Ending:
+        """A run that an operator killed is no failure of its task, and waits for a word (R32)."""
+        if not self._killed_by or ending.cause is not ExitCause.CANCELLED:
+            return ending
+        return replace(ending, message=f"killed by {self._killed_by}", killed=True)
 
     async def _open_log(self) -> RunLog:
         paths, limit = self._context.paths, self._context.settings.sandbox.log_limit
-        self.log = await asyncio.to_thread(RunLog.open, paths.run_log(self.id), limit)
+        self.log = await asyncio.to_thread(RunLog.open, paths.run_log(self.id), limit, self.redactor)
         return self.log
 
     def _tell_removed(self, tx: Tx) -> None:
@@ -101,6 +128,7 @@ class LiveRun:
         database, run = self._context.database, self.claimed.run
         if self.requested is not None:
             return None
+        await self._remove_earlier(driver)
         spec = await prepare(self._context, driver, self.claimed)
         if run.state is RunState.CREATED:
             await database.write(lambda tx: mark_starting(tx, run.id))
@@ -110,13 +138,20 @@ class LiveRun:
         await database.write(lambda tx: mark_started(tx, run, started.container_id, adopted=started.adopted))
         return self._context.clock.now()
 
+    async def _remove_earlier(self, driver: Driver) -> None:
+        """A start whose effect was never known may have left a sandbox: it goes before its task gets another (R19)."""
+        run = self.claimed.run
+        if run.n > 1:
+            for row in await self._context.database.all(RUNS["perhaps_alive"], {"task": run.task}):
+                await driver.remove(SafeName(row["sandbox"]))
+
     def _not_started(self, error: Exception) -> Ending:
-        message = getattr(error, "message", str(error)) or type(error).__name__
+        message = self.redactor.text(getattr(error, "message", str(error)) or type(error).__name__)
         hint = getattr(error, "hint", "")
         log.warning("%s did not start: %s", self.id, message)
         permanent = isinstance(error, NotFound | Invalid | Conflict)
         words = f"it could not start: {message}" + (f" ({hint})" if hint else "")
-        return Ending(ExitCause.START_ERROR, words, permanent=permanent)
+        return Ending(ExitCause.START_ERROR, words, permanent=permanent, below=not permanent)
 
     async def _follow(self, driver: Driver, run_log: RunLog, started_at: datetime) -> Ending:
         name = SafeName(self.claimed.run.sandbox)
@@ -146,22 +181,27 @@ class LiveRun:
 
     async def _watch(self, driver: Driver, name: SafeName, run_log: RunLog, started_at: datetime) -> None:
         """Stop the sandbox when it is asked to end, at its timeout, or when it has been silent for too long."""
-        limits, clock = self.claimed.task.spec.sandbox, self._context.clock
-        spent = (clock.now() - started_at).total_seconds()
-        deadline = clock.monotonic() + max(0.0, limits.timeout - spent)
-        seen, changed = run_log.total, clock.monotonic()
+        await self._begin_clocks(driver, name, started_at)
+        seen = run_log.total
         while self.requested is None:
             if run_log.total != seen:
-                seen, changed = run_log.total, clock.monotonic()
-            silent_until = changed + limits.idle_timeout
-            now = clock.monotonic()
-            if now >= deadline:
-                self.ask_end(ExitCause.TIMEOUT)
-            elif now >= silent_until:
-                self.ask_end(ExitCause.IDLE)
+                seen = run_log.total
+                self.clocks.heard()
+            passed = self.clocks.passed()
+            if passed is None:
+                await self._asked_within(self.clocks.next_look(IDLE_SAMPLE))
             else:
-                await self._asked_within(min(deadline - now, silent_until - now, IDLE_SAMPLE))
-        await self._stop(driver, name)
+                self.ask_end(passed)
+        await self._order(lambda: self._stop(driver, name), "stopped")
+
+    async def _begin_clocks(self, driver: Driver, name: SafeName, started_at: datetime) -> None:
+        """An adopted run goes on where it stood: what it was frozen for is not spent, and frozen it stays."""
+        now, stood = self._context.clock.now(), 0.0
+        if self.claimed.run.state is RunState.RUNNING:
+            stood = await frozen_seconds(self._context.database, self.id, now)
+        self.clocks.begin((now - started_at).total_seconds() - stood)
+        if self.claimed.run.frozen and self.clocks.frozen:
+            await self._order(lambda: driver.pause(name), "frozen again")
 
     async def _asked_within(self, seconds: float) -> None:
         try:
@@ -171,13 +211,24 @@ class LiveRun:
             return
 
     async def _stop(self, driver: Driver, name: SafeName) -> None:
+        """What stands still neither hears a signal nor ends by itself, so it is thawed first."""
+        if self.clocks.frozen:
+            await driver.unpause(name)
+        if self._harshly:
+            await driver.kill(name)
+        else:
+            await driver.stop(name, self._context.settings.sandbox.stop_grace)
+
+    async def _order(self, order: Callable[[], Awaitable[None]], what: str) -> None:
         """Keep at it until the daemon has taken the order: a call that failed has no known effect."""
         while True:
             try:
-                await driver.stop(name, self._context.settings.sandbox.stop_grace)
+                await order()
             except (DaemonUnavailable, OutcomeUnknown) as error:
-                log.warning("%s could not be stopped yet: %s", name, error.message)
+                log.warning("%s could not be %s yet: %s", self.claimed.run.sandbox, what, error.message)
                 await self._context.clock.sleep(1.0)
+            except (NotFound, Conflict):
+                return  # it has ended: whoever waits for that is told
             else:
                 return
 
@@ -204,10 +255,14 @@ class LiveRun:
         return ending
 
 
-async def remove_sandbox(context: Context, driver: Driver, sandbox: str, run: str) -> None:
-    """Remove a sandbox that has ended and its folders; what a daemon does not take is left to the next reconcile."""
+async def remove_sandbox(context: Context, driver: Driver, sandbox: str, run: str | None) -> None:
+    """Remove a sandbox that has ended, and the folders of `run` when its work is kept; what a daemon does not take is
+    left to the next reconcile."""
+    name = SafeName(sandbox)
     try:
-        await driver.remove(SafeName(sandbox))
-        await clean_up(context, driver, run)
+        await driver.kill(name)
+        if run is not None:
+            await clean_up(context, driver, run)
+        await driver.remove(name)  # last: while it is listed, the next engine finds what this one could not finish
     except PilothouseError as error:
         log.warning("%s is not removed yet: %s", sandbox, error.message)

@@ -21,7 +21,7 @@ async def fill(git: Git, run: str, folder: Path, tip: str) -> str:
     Raises Conflict when the folder holds something else.
     """
     base = await commit_of(git, base_ref(run))
-    mark = git.git_dir / f"{run}.filling"
+    mark = _mark(git, run)
     state = await asyncio.to_thread(_state, folder, mark)
     if base is not None and state == "filled":
         return base
@@ -47,6 +47,18 @@ async def base_of(git: Git, run: str) -> str:
     if base is None:
         raise NotFound(f"run {run} has no work tree in this goal")
     return base
+
+
+async def is_filled(git: Git, run: str, folder: Path) -> bool:
+    """Whether a run's work tree was filled to its end and is still there."""
+    if await commit_of(git, base_ref(run)) is None:
+        return False
+    return await asyncio.to_thread(folder.is_dir) and not await asyncio.to_thread(_mark(git, run).exists)
+
+
+def _mark(git: Git, run: str) -> Path:
+    """Stands as long as a work tree is being filled."""
+    return git.git_dir / f"{run}.filling"
 
 
 def _state(folder: Path, mark: Path) -> str:

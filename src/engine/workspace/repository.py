@@ -7,15 +7,16 @@ from engine.api import Diff
 from engine.clock import SystemClock
 from engine.errors import Conflict, Invalid, NotFound, Unavailable
 from engine.ids import safe_name
-from engine.workspace.checkout import base_of, fill
+from engine.workspace.checkout import base_of, fill, is_filled
 from engine.workspace.diffing import diff_of
 from engine.workspace.git import BAD_BRANCH, LONG_DEADLINE, Git, branch_name, commit_id, require_version
 from engine.workspace.import_stream import ImportStream, write_changes
 from engine.workspace.landing import Landing
 from engine.workspace.locks import lock_of
-from engine.workspace.merging import Integration, Now, commit_of, merged, move_ref, tree_of
+from engine.workspace.merging import Integration, Now, commit_of, is_ancestor, merged, move_ref, tree_of
 from engine.workspace.operator_repository import OperatorRepository
 from engine.workspace.removal import remove_folder
+from engine.workspace.salvaging import keep_apart
 from engine.workspace.seeding import BASE, seed
 from engine.workspace.snapshot import Scan, Tracked, scan, tracked_by
 
@@ -67,6 +68,10 @@ class GoalRepository:
         """The commit that a run's work tree was filled from; NotFound when it had none."""
         return await base_of(self._git, _run_name(run))
 
+    async def filled(self, run: str, folder: Path) -> bool:
+        """Whether the folder is a work tree of the run that was filled to its end."""
+        return await is_filled(self._git, _run_name(run), _absolute(folder))
+
     async def snapshot(self, run: str, folder: Path, message: str) -> str:
         """A commit of the work tree on top of what the run started from, or that commit when nothing changed.
 
@@ -101,6 +106,12 @@ class GoalRepository:
                 if await move_ref(self._git, f"refs/heads/{self.branch}", result.commit, tip, "integrate"):
                     return result
         raise Conflict(f"the branch {self.branch} keeps moving", hint="try again")
+
+    async def salvage(self, run: str, commit: str, patch: Path) -> str | None:
+        """Keep a run's commit in a branch of its own and in a patch file; None when the goal's branch holds it."""
+        if await is_ancestor(self._git, commit_id(commit), await self.tip()):
+            return None
+        return await keep_apart(self._git, run, await self.base_of(run), commit, _absolute(patch))
 
     async def diff(self, base: str, commit: str) -> Diff:
         """What changed between two commits of this repository, bounded."""

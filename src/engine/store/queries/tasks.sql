@@ -14,6 +14,10 @@ SELECT * FROM tasks WHERE id = :id;
 SELECT id, goal, parent, key, kind, state, version, position, ordering, require, on_failure, cancelling, held_by
 FROM tasks WHERE id = :id;
 
+-- name: briefs_of_goal
+SELECT id, goal, parent, key, kind, state, version, position, ordering, require, on_failure, cancelling, held_by
+FROM tasks WHERE goal = :goal;
+
 -- name: of_goal
 SELECT * FROM tasks WHERE goal = :goal ORDER BY parent, position;
 
@@ -52,8 +56,17 @@ SELECT count(*) AS n FROM tasks WHERE parent = :id AND state = 'blocked' AND hel
 -- name: count_failure
 UPDATE tasks SET failures = failures + :agent, infra_failures = infra_failures + :infra WHERE id = :id;
 
+-- name: give_back
+UPDATE tasks SET infra_failures = max(0, infra_failures - :times) WHERE id = :id;
+
 -- name: reset_failures
-UPDATE tasks SET failures = 0, infra_failures = 0 WHERE id = :id;
+UPDATE tasks SET failures = 0, infra_failures = 0, engine_deaths = 0 WHERE id = :id;
+
+-- name: count_engine_death
+UPDATE tasks SET engine_deaths = engine_deaths + 1 WHERE id = :id RETURNING engine_deaths;
+
+-- name: start_held
+UPDATE tasks SET engine_deaths = 0 WHERE id = :id AND engine_deaths > 0;
 
 -- name: mark_cancelling
 UPDATE tasks SET cancelling = 1, version = version + 1, cause = :cause WHERE id = :id AND cancelling = 0;
@@ -97,3 +110,12 @@ WHERE t.goal = :goal AND t.parent IS NULL AND t.state IN ('done', 'failed', 'can
 SELECT EXISTS (
     SELECT 1 FROM tasks WHERE goal = :goal AND (kind = 'gate' OR json_extract(spec, '$.requires_approval') = 1)
 ) AS gated;
+
+-- name: dependencies
+WITH RECURSIVE above (id) AS (
+    SELECT :id UNION SELECT t.parent FROM above a JOIN tasks t ON t.id = a.id WHERE t.parent IS NOT NULL
+), needed (id) AS (
+    SELECT n.needed FROM above a JOIN needs n ON n.task = a.id
+    UNION SELECT t.id FROM needed d JOIN tasks t ON t.parent = d.id
+)
+SELECT t.id, t.key, t.title, t.state FROM needed d JOIN tasks t ON t.id = d.id WHERE t.kind = 'work' ORDER BY t.key;
