@@ -24,6 +24,11 @@ class EngineSettings(Frozen):
     infra_retries: int = Field(2, ge=0, le=100)
     retry_backoff: Seconds = Field(2.0, ge=0.01)
     reconcile_interval: Seconds = Field(8.0, gt=0)
+    memory_reserve: Bytes = Field(256 * 1024**2, ge=0)
+    start_deaths: int = Field(3, ge=1, le=100)
+    breaker_losses: int = Field(3, ge=1, le=10_000)
+    breaker_window: Seconds = Field(30.0, gt=0, le=86_400)
+    breaker_backoff: Seconds = Field(5.0, ge=0.01, le=600)
 
 
 class SandboxSettings(Frozen):
@@ -34,6 +39,7 @@ class SandboxSettings(Frozen):
     defaults: SandboxLimits = SandboxLimits()
     stop_grace: Seconds = Field(10.0, ge=0, le=600)
     log_limit: Bytes = Field(64 * 1024**2, ge=64 * 1024)
+    work_limit: Bytes = Field(8 * 1024**3, ge=1024**2)
 
 
 class UiSettings(Frozen):

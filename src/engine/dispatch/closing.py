@@ -4,7 +4,7 @@ from typing import Any
 
 from engine.dispatch.steps import DECISIONS, GATES, TASKS, change, leaves
 from engine.events import EventType
-from engine.model import TaskState
+from engine.model import DecisionKind, TaskState
 from engine.store import Tx
 
 
@@ -43,6 +43,14 @@ def close_waits(tx: Tx, task: str, *, by: str) -> None:
         tx.emit(EventType.GATE_RESOLVED, goal=gate["goal"], task=task, gate=gate["id"], state="cancelled", actor=by)
     for decision in tx.all(DECISIONS["open_of_task"], {"task": task}):
         end_decision(tx, dict(decision), "cancelled", by=by)
+
+
+def end_question_below(tx: Tx, goal: str) -> None:
+    """A question about the machine that stands at this goal ends with it; the next lost probe asks elsewhere."""
+    for row in tx.all(DECISIONS["open_of_goal"], {"goal": goal}):
+        decision = tx.one(DECISIONS["get"], {"id": row["id"]})
+        if decision is not None and decision["kind"] == DecisionKind.INFRASTRUCTURE:
+            end_decision(tx, dict(decision), "cancelled", by="goal")
 
 
 def end_decision(tx: Tx, decision: dict[str, Any], to: str, *, by: str) -> None:

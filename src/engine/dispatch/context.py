@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from random import Random
 
 from engine.clock import Clock
+from engine.dispatch.memory import HostMemory, MemoryRoom
 from engine.errors import DaemonUnavailable
 from engine.ids import IdSource
 from engine.model import DriverName
@@ -19,7 +20,7 @@ from engine.workspace import GoalRepository
 @dataclass(frozen=True)
 class Context:
     """One engine's parts. `random` jitters waits; `drivers` holds what this machine offers;
-    `watched` says whether anybody follows the events."""
+    `watched` says whether anybody follows the events; `memory` measures the host, None: it is not asked."""
 
     engine: str
     database: Database
@@ -31,6 +32,7 @@ class Context:
     drivers: Mapping[DriverName, Driver]
     crew: Crew
     watched: Callable[[], bool] = lambda: False
+    memory: Callable[[], HostMemory | None] = lambda: None
 
     def driver(self, name: DriverName) -> Driver:
         """The driver, or DaemonUnavailable when this engine was opened without it."""
@@ -38,6 +40,11 @@ class Context:
         if driver is None:
             raise DaemonUnavailable(f"this engine has no {name} driver", hint="start it with --runtime auto")
         return driver
+
+    def memory_room(self) -> MemoryRoom | None:
+        """What sandboxes may take of the host as it is; None when it is not asked."""
+        host = self.memory()
+        return None if host is None else MemoryRoom(host, self.settings.engine.memory_reserve)
 
     def repository(self, goal: str, branch: str | None) -> GoalRepository | None:
         """Our own repository of a goal that has one."""

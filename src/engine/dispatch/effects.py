@@ -2,6 +2,7 @@
 
 from engine.dispatch.decisions import get, require_waiting
 from engine.dispatch.moves import move
+from engine.dispatch.outage import answered
 from engine.dispatch.rework import add_feedback, reopen_for_gate
 from engine.dispatch.steps import DECISIONS, GATES, TASKS
 from engine.errors import Conflict
@@ -29,6 +30,8 @@ def confirm(tx: Tx, decision: str, *, merge_cause: str | None = None) -> Decisio
             _review(tx, held, merge_cause)
         case DecisionKind.SPAWN_FAILURE | DecisionKind.FAILURE:
             _try_again(tx, held)
+        case DecisionKind.INFRASTRUCTURE:
+            answered(tx, go_on=held.answer is AnswerKind.APPROVE)
     return get(tx, decision)
 
 

@@ -1,12 +1,15 @@
 """The proof of what holds a task, or how and why it ended."""
 
 import sqlite3
+from dataclasses import dataclass
 from datetime import datetime
 
 from engine.api import Why
 from engine.dispatch.loading import load_graph
+from engine.dispatch.memory import MemoryRoom, lack
+from engine.dispatch.outage import stored, words
 from engine.dispatch.waiting import waiting_on
-from engine.model import GoalState, RunRecord, TaskState
+from engine.model import GoalState, RunRecord, TaskKind, TaskRecord, TaskState
 from engine.store import named_queries
 from engine.store.rows import decision_from, goal_from, run_from, task_from
 from engine.units import format_duration, format_size
@@ -26,8 +29,17 @@ def why_goal(connection: sqlite3.Connection, goal: str) -> Why:
     return Why(id=goal, key="", state=record.state, summary=summary, reasons=tuple(reasons))
 
 
-def why_task(connection: sqlite3.Connection, task: str, now: datetime, live: int, cap: int) -> Why:
-    """One sentence and its facts. `live` of `cap` runs of the engine are taken."""
+@dataclass(frozen=True)
+class Room:
+    """What the engine has left: `live` of `cap` runs are taken; `memory` None when the host is not asked."""
+
+    live: int
+    cap: int
+    memory: MemoryRoom | None
+
+
+def why_task(connection: sqlite3.Connection, task: str, now: datetime, room: Room) -> Why:
+    """One sentence and its facts."""
     record = task_from(connection.execute(TASKS["get"], {"id": task}).fetchone())
     goal = goal_from(connection.execute(GOALS["get"], {"id": record.goal}).fetchone())
     newest = connection.execute(RUNS["newest"], {"task": task}).fetchone()
@@ -35,7 +47,7 @@ def why_task(connection: sqlite3.Connection, task: str, now: datetime, live: int
     reasons: list[str] = []
     match record.state:
         case TaskState.PENDING:
-            reasons = _pending(connection, task, record.goal, goal.state, record.not_before, now, live, cap)
+            reasons = _pending(connection, record, goal.state, now, room)
         case TaskState.WAITING | TaskState.REVIEW | TaskState.BLOCKED:
             reasons = _open_decisions(connection, task)
         case TaskState.CLAIMED:
@@ -52,15 +64,19 @@ def why_task(connection: sqlite3.Connection, task: str, now: datetime, live: int
 
 
 def _pending(
-    connection: sqlite3.Connection, task: str, goal: str, state: GoalState, not_before: datetime | None,
-    now: datetime, live: int, cap: int,
-) -> list[str]:  # fmt: skip
+    connection: sqlite3.Connection, task: TaskRecord, state: GoalState, now: datetime, room: Room
+) -> list[str]:
     reasons = [] if state is GoalState.ACTIVE else [f"its goal is {state}: nothing starts in it"]
-    reasons += [f"needs {node.key}, which is {node.state}" for node in load_graph(connection, goal).holders(task)]
-    if not_before is not None and not_before > now:
-        reasons.append(f"tries again in {format_duration((not_before - now).total_seconds())}")
-    if not reasons and live >= cap:
-        reasons.append(f"all {cap} places are taken (engine.max_parallel)")
+    holders = load_graph(connection, task.goal).holders(task.id)
+    reasons += [f"needs {node.key}, which is {node.state}" for node in holders]
+    if task.not_before is not None and task.not_before > now:
+        reasons.append(f"tries again in {format_duration((task.not_before - now).total_seconds())}")
+    if task.kind is TaskKind.WORK and task.spec.merge is None:
+        reasons += filter(None, [words(stored(connection))])
+        if not reasons and room.memory is not None:
+            reasons += filter(None, [lack(connection, task.spec.sandbox.memory, room.memory)])
+    if not reasons and room.live >= room.cap:
+        reasons.append(f"all {room.cap} places are taken (engine.max_parallel)")
     return reasons or ["it is ready and starts with the next pass of a running engine"]
 
 
@@ -76,4 +92,6 @@ def _about(run: RunRecord) -> list[str]:
         facts.append(f"its memory limit was {format_size(run.memory)}")
     if run.exit_code is not None:
         facts.append(f"exit code {run.exit_code}" + (f", signal {run.signal}" if run.signal else ""))
+    if run.salvage is not None:
+        facts.append(f"its work is kept in the branch {run.salvage} of .pilothouse/git/{run.goal}.git")
     return facts

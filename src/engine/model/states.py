@@ -147,6 +147,14 @@ class DriverName(StrEnum):
     ENGINE = "engine"
 
 
+class BreakerState(StrEnum):
+    """Whether sandboxes may start: closed, yes; open, no; half-open: one was let through to try."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
 class Stream(StrEnum):
     """The mark of a log line; `gap` says that lines are missing here, `note` is the engine's own word."""
 

@@ -14,6 +14,9 @@ SELECT * FROM decisions WHERE state IN ('pending', 'staged') ORDER BY opened_at,
 -- name: open_of_task
 SELECT * FROM decisions WHERE task = :task AND state IN ('pending', 'staged');
 
+-- name: open_of_subject
+SELECT * FROM decisions WHERE subject = :subject AND state IN ('pending', 'staged');
+
 -- name: open_of_goal
 SELECT id FROM decisions WHERE goal = :goal AND state IN ('pending', 'staged');
 
