@@ -11,6 +11,7 @@ from engine.dispatch.clocks import Clocks
 from engine.dispatch.context import Context
 from engine.dispatch.endings import Ending, Policy, end_run
 from engine.dispatch.frozen import frozen_seconds
+from engine.dispatch.growth import outgrown
 from engine.dispatch.keeping import keep_artifacts, keep_work, kept_words
 from engine.dispatch.merging import merge
 from engine.dispatch.pace import Pace
@@ -26,6 +27,7 @@ from engine.sandbox.driver import Driver, Exit
 from engine.sandbox.logs import RunLog, capture
 from engine.store import Tx
 from engine.supervisor import Consequence
+from engine.units import format_size
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ class LiveRun:
         if claimed.run.frozen:
             self.clocks.freeze()
         self._killed_by = ""
+        self._spent = ""
         self._harshly = False
         self._context = context
         self._asked = asyncio.Event()
@@ -163,8 +166,10 @@ class LiveRun:
         try:
             async with asyncio.TaskGroup() as group:
                 watching = group.create_task(self._watch(driver, name, run_log, started_at), name=f"watch {name}")
+                measuring = group.create_task(self._measure(driver), name=f"size of {name}")
                 ended = await driver.wait(name)
                 watching.cancel()
+                measuring.cancel()
             pace.hurry()
             _, late = await asyncio.wait({capturing}, timeout=CAPTURE_GRACE)
             if late:
@@ -193,6 +198,13 @@ class LiveRun:
             else:
                 self.ask_end(passed)
         await self._order(lambda: self._stop(driver, name), "stopped")
+
+    async def _measure(self, driver: Driver) -> None:
+        """End the run when its work folder outgrows what it may hold."""
+        limit = self._context.settings.sandbox.work_limit
+        held = await outgrown(self._context.clock, driver.work_folder(self.id), limit)
+        self._spent = f"its work folder grew to {format_size(held)}, and `sandbox.work_limit` is {format_size(limit)}"
+        self.ask_end(ExitCause.BUDGET)
 
     async def _begin_clocks(self, driver: Driver, name: SafeName, started_at: datetime) -> None:
         """An adopted run goes on where it stood: what it was frozen for is not spent, and frozen it stays."""
@@ -238,7 +250,7 @@ class LiveRun:
         last = tuple(run_log.tail(LAST_LINES))
         found = diagnose(
             ended, requested=self.requested, memory=limits.memory, timeout=limits.timeout,
-            idle_timeout=limits.idle_timeout, last_lines=last,
+            idle_timeout=limits.idle_timeout, last_lines=last, spent=self._spent,
         )  # fmt: skip
         return Ending(found.cause, found.message, ended.code, ended.signal, ended.oom, last, gaps=run_log.gaps)
 

@@ -29,9 +29,11 @@ def diagnose(
     timeout: float,
     idle_timeout: float,
     last_lines: Sequence[str],
+    spent: str = "",
 ) -> Diagnosis:
-    """Name the cause of an end. Memory in bytes, times in seconds; `requested`: why we ended it ourselves."""
-    found = _requested(requested, timeout, idle_timeout) or _own(exit, memory)
+    """Name the cause of an end. Memory in bytes, times in seconds; `requested`: why we ended it ourselves; `spent`:
+    which budget was used up."""
+    found = _requested(requested, timeout, idle_timeout, spent) or _own(exit, memory)
     sentence = found.message
     if exit.oom and found.cause is not ExitCause.OOM:
         sentence += f"; the kernel killed a process in it at the memory limit of {format_size(memory)}"
@@ -40,7 +42,7 @@ def diagnose(
     return Diagnosis(found.cause, sentence + _quoted(last_lines))
 
 
-def _requested(cause: ExitCause | None, timeout: float, idle_timeout: float) -> Diagnosis | None:
+def _requested(cause: ExitCause | None, timeout: float, idle_timeout: float, spent: str) -> Diagnosis | None:
     match cause:
         case ExitCause.TIMEOUT:
             words = f"stopped after {_duration(timeout)}, its time limit (`sandbox: {{timeout: …}}` sets it)"
@@ -49,7 +51,7 @@ def _requested(cause: ExitCause | None, timeout: float, idle_timeout: float) -> 
         case ExitCause.CANCELLED:
             words = "cancelled"
         case ExitCause.BUDGET:
-            words = "stopped: the budget is used up"
+            words = f"stopped: {spent or 'the budget is used up'}"
         case ExitCause.RATE_LIMIT:
             words = "stopped: the provider's rate limit was reached"
         case (
