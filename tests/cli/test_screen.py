@@ -12,6 +12,7 @@ from goal_files import goal_file
 
 Open = Callable[..., Terminal]
 PROCESS = ("--runtime", "process", "--allow-unconfined")
+ENTERED = "\x1b[?1049h"
 LEFT = "\x1b[?1049l"  # the terminal is back on its own screen
 
 
@@ -88,6 +89,13 @@ def test_a_closed_terminal_leaves_the_work_going_on(
         eventually(lambda: inside("status", "--json").json["goals"][0]["state"] == "done")
     finally:
         assert inside("stop").code == 0
+
+
+def test_a_screen_that_was_never_stopped_is_not_started_again_by_sigcont(opened: Terminal) -> None:
+    """A terminal that hangs up sends SIGCONT behind SIGHUP; a second start would write to a terminal that is gone."""
+    opened.process.send_signal(signal.SIGCONT)
+    assert leave(opened, "\t", "\r") == 0
+    assert opened.out.count(ENTERED) == 1
 
 
 def test_a_closed_terminal_leaves_no_engine_where_only_a_person_can_go_on(

@@ -16,6 +16,7 @@ from engine.api import Engine
 from engine.errors import Invalid
 from engine.settings import Settings
 from tui.actions import KeyGuard, Scope, bindings, check_keymap
+from tui.app.stopping import resume_only_what_was_stopped
 from tui.app.ways import Ways
 from tui.bridge import Ballot, Feed
 from tui.commands import Everything
@@ -87,6 +88,7 @@ class PilothouseApp(Ways):
     def on_ready(self) -> None:
         """What was loaded lives as long as the process: taken out of the collector it costs no pause at a keypress."""
         if not self.is_headless:
+            resume_only_what_was_stopped()
             gc.collect()
             gc.freeze()
             gc.set_threshold(20_000, 20, 50)

@@ -1,6 +1,7 @@
 """The screen on a project: attached or with an engine of its own, and what becomes of that engine afterwards."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,9 +77,13 @@ async def _show(call: Call, seat: Seat) -> _Parting:
         parting.chosen = False
         app.exit(mode)
 
+    def hang_up() -> None:
+        _write_nowhere()
+        leave(StopMode.DETACH)
+
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, leave, StopMode.DETACH if seat.own is None else StopMode.DRAIN)
-    loop.add_signal_handler(signal.SIGHUP, leave, StopMode.DETACH)
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
     try:
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(_leave_with(seat.own, leave), name="engine of this screen")
@@ -89,6 +94,16 @@ async def _show(call: Call, seat: Seat) -> _Parting:
         loop.remove_signal_handler(signal.SIGHUP)
     parting.chosen = parting.chosen and parting.mode is not None
     return parting
+
+
+def _write_nowhere() -> None:
+    """What is still painted must not fail on a terminal that is gone: the thread that writes it would end, and
+    whoever waits for that thread would wait for ever. One that is still there gets its own screen back."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        if not os.isatty(number):
+            os.dup2(nowhere, number)
+    os.close(nowhere)
 
 
 async def _leave(call: Call, engine: "LocalEngine", parting: _Parting) -> bool:
