@@ -29,6 +29,7 @@ class Kind(StrEnum):
 
 
 IdSource = Callable[[Kind], str]
+SANDBOX_PREFIX = "ph-"
 
 
 def random_id(kind: Kind) -> str:
@@ -45,4 +46,4 @@ def safe_name(text: str) -> SafeName:
 
 def sandbox_name(engine: str, run: str) -> SafeName:
     """The deterministic container name of a run: `ph-<engine8>-<run>` (HARDENING section 2)."""
-    return safe_name(f"ph-{engine.removeprefix('e-')[:8]}-{run}")
+    return safe_name(f"{SANDBOX_PREFIX}{engine.removeprefix('e-')[:8]}-{run}")

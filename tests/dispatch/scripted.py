@@ -24,6 +24,8 @@ class ScriptedDriver:
     alive: dict[str, asyncio.Event] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
     finished: set[str] = field(default_factory=set)
+    frozen: set[str] = field(default_factory=set)
+    refuses_to_pause: Exception | None = None
     peak: int = 0
     root: Path = Path()
     slow_start: asyncio.Event | None = None
@@ -87,6 +89,14 @@ class ScriptedDriver:
 
     async def kill(self, name: SafeName) -> None:
         await self.stop(name, 0)
+
+    async def pause(self, name: SafeName) -> None:
+        if self.refuses_to_pause is not None:
+            raise self.refuses_to_pause
+        self.frozen.add(name)
+
+    async def unpause(self, name: SafeName) -> None:
+        self.frozen.discard(name)
 
     async def remove(self, name: SafeName) -> None:
         self.alive.pop(name, None)

@@ -12,6 +12,7 @@ from engine.api import (
     LogLine,
     LogPage,
     RunView,
+    SandboxOutcome,
     SandboxView,
     TaskView,
     TreeNode,
@@ -187,4 +188,6 @@ SANDBOX = SandboxView(
     cpus=1.0,
     network="none",
     image="pilothouse/sandbox:1",
+    frozen=True,
 )
+OUTCOME = SandboxOutcome(name=RUN.sandbox, state="frozen", run=RUN.id, task=TASK.id, task_key=HARD)

@@ -12,12 +12,15 @@ from engine.api import (
     DecisionView,
     Diff,
     EngineInfo,
+    GoalOrder,
     GoalView,
     Lagged,
     LogLine,
     LogPage,
     LogQuery,
     RunView,
+    SandboxOrder,
+    SandboxOutcome,
     SandboxView,
     Snapshot,
     Status,
@@ -182,6 +185,26 @@ class StubEngine:
     async def undo(self, decision: str) -> DecisionView:
         self._called("undo", decision)
         return samples.DECISION
+
+    async def order_goal(self, goal: str, order: GoalOrder, by: str = "operator") -> GoalView:
+        self._called("order_goal", goal, order, by)
+        return samples.GOAL
+
+    async def retry(self, ref: str, *, fresh: bool = False, by: str = "operator") -> GoalView:
+        self._called("retry", ref, fresh, by)
+        return samples.GOAL
+
+    async def skip(self, ref: str, by: str = "operator") -> GoalView:
+        self._called("skip", ref, by)
+        return samples.GOAL
+
+    async def switch_dispatch(self, on: bool, by: str = "operator") -> EngineInfo:
+        self._called("switch_dispatch", on, by)
+        return samples.INFO.model_copy(update={"dispatch": on})
+
+    async def order_sandbox(self, sandbox: str, order: SandboxOrder, by: str = "operator") -> SandboxOutcome:
+        self._called("order_sandbox", sandbox, order, by)
+        return samples.OUTCOME
 
     async def stop(self, mode: StopMode) -> None:
         self._called("stop", mode)

@@ -20,7 +20,9 @@ CONTRACT = {
     " /runs/{ref} /runs/{ref}/logs /runs/{ref}/logs/stream /runs/{ref}/diff /decisions /decisions/{ref} /sandboxes"
     " /events /events/stream",
     "POST": "/goals /goals/{ref}/start /goals/{ref}/cancel /tasks/{ref}/cancel /decisions/{ref}/answer"
-    " /decisions/{ref}/undo /engine/stop",
+    " /decisions/{ref}/undo /engine/stop /goals/{ref}/pause /goals/{ref}/resume /goals/{ref}/drain /tasks/{ref}/retry"
+    " /tasks/{ref}/skip /sandboxes/{ref}/freeze /sandboxes/{ref}/thaw /sandboxes/{ref}/kill /sandboxes/{ref}/remove"
+    " /engine/dispatch /engine/gc",
 }
 ROUTES = [(method, f"/v1{path}") for method, paths in CONTRACT.items() for path in paths.split()]
 RUBBISH: list[bytes] = [

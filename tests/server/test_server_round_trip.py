@@ -4,7 +4,7 @@ import engine_samples as samples
 import pytest
 from engine_stub import StubEngine
 
-from engine.api import Answer, CreateGoal, LogQuery, StopMode
+from engine.api import Answer, CreateGoal, GoalOrder, LogQuery, SandboxOrder, StopMode
 from engine.client import RemoteEngine
 from engine.errors import NotFound
 from engine.model import AnswerKind, Runtime, Stream
@@ -56,6 +56,13 @@ async def test_each_command_arrives_equal(stub: StubEngine, remote: RemoteEngine
     assert await remote.cancel(samples.TASK.id) == samples.GOAL
     assert await remote.answer("d-1", ANSWER) == samples.DECISION
     assert await remote.undo("d-1") == samples.DECISION
+    for goal_order in GoalOrder:
+        assert await remote.order_goal("g-1", goal_order, samples.HARD) == samples.GOAL
+    assert await remote.retry("g-1/build", fresh=True, by="me") == samples.GOAL
+    assert await remote.skip("g-1/build", "me") == samples.GOAL
+    assert (await remote.switch_dispatch(False, "me")).dispatch is False
+    for order in SandboxOrder:
+        assert await remote.order_sandbox("ph-1", order, samples.HARD) == samples.OUTCOME
     await remote.stop(StopMode.DRAIN)
     commands = [call for call in stub.calls if call[0] not in ("info", "status", "task")]
     assert commands == [
@@ -65,6 +72,11 @@ async def test_each_command_arrives_equal(stub: StubEngine, remote: RemoteEngine
         ("cancel", samples.TASK.id, "", "operator"),
         ("answer", "d-1", ANSWER),
         ("undo", "d-1"),
+        *[("order_goal", "g-1", order, samples.HARD) for order in GoalOrder],
+        ("retry", "g-1/build", True, "me"),
+        ("skip", "g-1/build", "me"),
+        ("switch_dispatch", False, "me"),
+        *[("order_sandbox", "ph-1", order, samples.HARD) for order in SandboxOrder],
         ("stop", StopMode.DRAIN),
     ]
 

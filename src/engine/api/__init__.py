@@ -9,9 +9,8 @@ from engine.api.answers import (
     GoalView,
     LogLine,
     LogPage,
-    PlanTask,
-    PlanView,
     RunView,
+    SandboxOutcome,
     SandboxView,
     Status,
     TaskView,
@@ -19,6 +18,9 @@ from engine.api.answers import (
     WaitingOn,
     Why,
 )
+from engine.api.keeping import Keeping, Leftover, LeftoverKind, Sweep, SweepOrder
+from engine.api.orders import GoalOrder, Orders, SandboxOrder
+from engine.api.plans import PlanTask, PlanView
 from engine.api.protocol import Engine
 from engine.api.requests import Answer, CreateGoal, LogQuery, StopMode
 from engine.api.stream import Lagged, Snapshot, Update
@@ -32,18 +34,27 @@ __all__ = [
     "DiffFile",
     "Engine",
     "EngineInfo",
+    "GoalOrder",
     "GoalView",
+    "Keeping",
     "Lagged",
+    "Leftover",
+    "LeftoverKind",
     "LogLine",
     "LogPage",
     "LogQuery",
+    "Orders",
     "PlanTask",
     "PlanView",
     "RunView",
+    "SandboxOrder",
+    "SandboxOutcome",
     "SandboxView",
     "Snapshot",
     "Status",
     "StopMode",
+    "Sweep",
+    "SweepOrder",
     "TaskView",
     "TreeNode",
     "Update",

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from engine.model import (
     AnswerKind,
+    BreakerState,
     DecisionKind,
     DecisionState,
     DriverName,
@@ -31,7 +32,8 @@ class View(BaseModel):
 
 class EngineInfo(View):
     """The process that answers. `state` is running, draining or visiting (short-lived: starts nothing);
-    `notices` are sentences the operator must see, such as the fallback to the process driver."""
+    `dispatch` false: the kill switch is off, nothing starts; `notices` are sentences the operator must see, such as
+    the fallback to the process driver; `breaker` not closed: sandboxes were lost, only one that is tried starts."""
 
     id: str
     state: str
@@ -43,9 +45,11 @@ class EngineInfo(View):
     driver: DriverName | None
     live_runs: int
     max_parallel: int
+    dispatch: bool = True
     seq: int
     started_at: datetime
     notices: tuple[str, ...] = ()
+    breaker: BreakerState = BreakerState.CLOSED
 
 
 class WaitingOn(View):
@@ -220,13 +224,15 @@ class LogLine(View):
 
 
 class LogPage(View):
-    """Lines of one run. `total` lines were ever written; `first`: the oldest kept; `ended`: no more will come."""
+    """Lines of one run. `total` lines were ever written; `first`: the oldest kept; `ended`: no more will come;
+    `reached`: there may be more lines for the query after this one; None: this is all there is so far."""
 
     run: str
     lines: tuple[LogLine, ...]
     first: int
     total: int
     ended: bool
+    reached: int | None = None
 
 
 class DecisionCard(View):
@@ -240,7 +246,7 @@ class DecisionCard(View):
 
 
 class SandboxView(View):
-    """A live sandbox. `memory` in bytes is its limit."""
+    """A live sandbox. `memory` in bytes is its limit; `frozen`: it stands still, its clocks too."""
 
     name: str
     driver: DriverName
@@ -255,6 +261,17 @@ class SandboxView(View):
     cpus: float
     network: str
     image: str
+    frozen: bool = False
+
+
+class SandboxOutcome(View):
+    """What an order made of a sandbox: `state` is frozen, running, ended or removed; `run` None: no run owned it."""
+
+    name: str
+    state: str
+    run: str | None = None
+    task: str | None = None
+    task_key: str | None = None
 
 
 class Why(View):
@@ -266,30 +283,3 @@ class Why(View):
     summary: str
     reasons: tuple[str, ...]
     last_lines: tuple[str, ...] = ()
-
-
-class PlanTask(View):
-    """One row of a plan, depth first. `critical` marks the longest chain of needs and order."""
-
-    key: str
-    title: str
-    kind: TaskKind
-    depth: int
-    order: Order
-    needs: tuple[str, ...]
-    step: int
-    critical: bool
-    does: str
-    limits: str
-
-
-class PlanView(View):
-    """What a goal file would do; runs nothing. `step` numbers the earliest wave a task can start in."""
-
-    title: str
-    path: str
-    repo: str | None
-    max_parallel: int | None
-    tasks: tuple[PlanTask, ...]
-    critical_path: tuple[str, ...]
-    variables: dict[str, str] = Field(default_factory=dict)

@@ -18,12 +18,14 @@ from engine.api.answers import (
     TreeNode,
     Why,
 )
+from engine.api.keeping import Keeping
+from engine.api.orders import Orders
 from engine.api.requests import Answer, CreateGoal, LogQuery, StopMode
 from engine.api.stream import Update
 from engine.events import Event
 
 
-class Engine(Protocol):
+class Engine(Orders, Keeping, Protocol):
     """Commands return a view or raise a PilothouseError; queries return frozen views; `ref` is an id, a unique
     prefix of one, or `GOAL/KEY` for a task. Raises NotFound for a ref that nothing or more than one thing carries."""
 

@@ -1,12 +1,11 @@
 """RemoteEngine: the Engine protocol over the control API of an engine in another process."""
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 
 from engine.api import (
     Answer,
@@ -25,30 +24,36 @@ from engine.api import (
     Snapshot,
     Status,
     StopMode,
+    Sweep,
+    SweepOrder,
     TaskView,
     TreeNode,
     Update,
     Why,
 )
-from engine.errors import EngineUnavailable, Invalid, NotFound
+from engine.client.orders import RemoteOrders
+from engine.client.reading import read as _read
+from engine.client.reading import read_all as _read_all
+from engine.client.reading import segment as _segment
+from engine.errors import EngineUnavailable, Invalid
 from engine.events import Event
 
 if TYPE_CHECKING:
     from engine.client.wire import Params, Wire
 
 M = TypeVar("M", bound=BaseModel)
-T = TypeVar("T")
+SWEEPING = 1800.0  # seconds for removing what runs left behind: a folder may hold millions of files
 
 DECISIONS: TypeAdapter[tuple[DecisionView, ...]] = TypeAdapter(tuple[DecisionView, ...])
 SANDBOXES: TypeAdapter[tuple[SandboxView, ...]] = TypeAdapter(tuple[SandboxView, ...])
 EVENTS: TypeAdapter[tuple[Event, ...]] = TypeAdapter(tuple[Event, ...])
 
 
-class RemoteEngine:
+class RemoteEngine(RemoteOrders):
     """An engine that somebody else runs. A lost connection is EngineUnavailable; connecting anew is the caller's."""
 
     def __init__(self, wire: "Wire") -> None:
-        self._wire = wire
+        super().__init__(wire)
 
     @classmethod
     async def connect(cls, url: str) -> "RemoteEngine":
@@ -146,6 +151,9 @@ class RemoteEngine:
     async def stop(self, mode: StopMode) -> None:
         await self._wire.post("/v1/engine/stop", {"mode": mode})
 
+    async def gc(self, order: SweepOrder) -> Sweep:
+        return _read(Sweep, await self._wire.post("/v1/engine/gc", order, patience=SWEEPING))
+
     async def close(self) -> None:
         await self._wire.close()
 
@@ -156,33 +164,6 @@ class RemoteEngine:
         return EngineUnavailable(f"the engine at {self._wire.socket} ended the stream", hint="it stopped: attach again")
 
 
-def _segment(ref: str) -> str:
-    """One segment of a path, every character of it: the slash of GOAL/KEY becomes `%2F`."""
-    if not ref:
-        raise NotFound("an empty id names nothing")
-    # Dots are quoted, too: a segment `..` would be taken for a step upwards.
-    return quote(ref, safe="", errors="replace").replace(".", "%2E")
-
-
 def _lines(query: LogQuery) -> "Params":
-    return {name: value for name, value in query if value is not None}
-
-
-def _read(kind: type[M], data: bytes) -> M:
-    with _understood():
-        return kind.model_validate_json(data)
-
-
-def _read_all(kind: TypeAdapter[T], data: bytes) -> T:
-    with _understood():
-        return kind.validate_json(data)
-
-
-@contextmanager
-def _understood() -> Iterator[None]:
-    try:
-        yield
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        message = f"the engine's answer does not fit: {'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise EngineUnavailable(message, hint="it is of another version: stop it and start this one") from error
+    asked = {name: value for name, value in query if value is not None}
+    return asked | ({} if query.since is None else {"since": query.since.isoformat()})

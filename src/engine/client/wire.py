@@ -45,12 +45,16 @@ class Wire:
         with self._translated():
             return _body(await self._client.get(path, params=dict(params or {})))
 
-    async def post(self, path: str, body: BaseModel | Mapping[str, str] | None = None) -> bytes:
+    async def post(
+        self, path: str, body: BaseModel | Mapping[str, object] | None = None, *, patience: float = READ
+    ) -> bytes:
+        """`patience`: seconds the answer may take."""
+        timeout = httpx.Timeout(patience, connect=CONNECT, pool=None)
         with self._translated():
             if body is None:
-                return _body(await self._client.post(path))
+                return _body(await self._client.post(path, timeout=timeout))
             headers = {"content-type": "application/json"}
-            return _body(await self._client.post(path, content=_json(body), headers=headers))
+            return _body(await self._client.post(path, content=_json(body), headers=headers, timeout=timeout))
 
     async def stream(self, path: str, params: Params | None = None) -> AsyncGenerator[ServerEvent, None]:
         """Events until the other side ends the stream; a `problem` among them is raised as its error."""
@@ -98,7 +102,7 @@ def _body(response: httpx.Response) -> bytes:
     return response.content
 
 
-def _json(body: BaseModel | Mapping[str, str]) -> bytes:
+def _json(body: BaseModel | Mapping[str, object]) -> bytes:
     try:
         return to_json(body)
     except (PydanticSerializationError, UnicodeEncodeError) as error:

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from engine.dispatch.memory import MemoryRoom, take_memory
 from engine.dispatch.moves import move
+from engine.dispatch.outage import admit
 from engine.dispatch.steps import RUNS, TASKS, brief
+from engine.dispatch.switch import require_on
 from engine.errors import Conflict, NotFound
 from engine.events import EventType
 from engine.ids import IdSource, Kind, sandbox_name
@@ -25,9 +28,12 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Limits:
-    """Caps that are checked and taken inside the claim (R25)."""
+    """Caps that are checked and taken inside the claim (R25). `memory` None: the host's memory is not asked for;
+    `probation`: seconds after which a probe of the breaker has held."""
 
     max_parallel: int
+    memory: MemoryRoom | None = None
+    probation: float = 30.0
 
 
 class CapReached(Conflict):
@@ -41,6 +47,7 @@ def claim(tx: Tx, task: str, limits: Limits, ids: IdSource, engine: str) -> Clai
     stored = tx.one(TASKS["get"], {"id": task})
     if stored is None:
         raise NotFound(f"no task {task}")
+    require_on(tx)
     goal = _startable_goal(tx, stored["goal"])
     record = task_from(stored)
     if record.not_before is not None and record.not_before > tx.now:
@@ -48,9 +55,13 @@ def claim(tx: Tx, task: str, limits: Limits, ids: IdSource, engine: str) -> Clai
     driver = DriverName.ENGINE if record.spec.merge is not None else DriverName(goal.runtime)
     _take_room(tx, goal, limits, driver)
     run = ids(Kind.RUN)
+    memory = record.spec.sandbox.memory if driver is not DriverName.ENGINE else None
+    if memory is not None:
+        admit(tx, run, limits.probation)
+        if limits.memory is not None:
+            take_memory(tx, memory, limits.memory)
     move(tx, task, TaskState.CLAIMED, frm=(TaskState.PENDING,), run=run, row=dict(stored))
     name = sandbox_name(engine, run)
-    memory = record.spec.sandbox.memory if driver is not DriverName.ENGINE else None
     values = {"id": run, "task": task, "driver": driver, "sandbox": name, "memory": memory, "at": tx.at}
     inserted = tx.one(RUNS["insert"], values)
     assert inserted is not None
@@ -80,6 +91,7 @@ def mark_started(tx: Tx, run: RunRecord, container_id: str | None, *, adopted: b
     """starting → running, and the task with it; Conflict when the run has been ended meanwhile (R24)."""
     if tx.run(RUNS["started"], {"id": run.id, "container_id": container_id, "at": tx.at}) != 1:
         raise Conflict(f"{run.id} is not starting any more")
+    tx.run(TASKS["start_held"], {"id": run.task})
     kind = EventType.SANDBOX_ADOPTED if adopted else EventType.SANDBOX_CREATED
     if run.driver is not DriverName.ENGINE:
         tx.emit(kind, goal=run.goal, task=run.task, run=run.id, name=run.sandbox, container_id=container_id,

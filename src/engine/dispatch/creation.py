@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from engine.dispatch.goal_moves import move_goal
 from engine.dispatch.steps import GOALS, TASKS
+from engine.errors import IllegalMove
 from engine.events import EventType
 from engine.ids import IdSource, Kind
 from engine.model import GoalSpec, GoalState, Runtime, TaskKind, TaskSpec
@@ -52,7 +53,10 @@ def insert_goal(tx: Tx, new: NewGoal, ids: IdSource) -> None:
 
 
 def start_goal(tx: Tx, goal: str) -> None:
-    """A draft goal becomes active."""
+    """A draft goal becomes active; the other ways to active are `resume` and `retry`."""
+    row = tx.one(GOALS["get"], {"id": goal})
+    if row is not None and row["state"] != GoalState.DRAFT:
+        raise IllegalMove(f"{goal} is {row['state']}, not a draft", details={"state": row["state"]})
     move_goal(tx, goal, GoalState.ACTIVE)
 
 

@@ -3,11 +3,13 @@
 import logging
 from functools import partial
 
+from engine.about import about
 from engine.dispatch.context import Context
 from engine.dispatch.decisions import open_decision, open_gate
 from engine.dispatch.graph import Node
 from engine.dispatch.moves import move
 from engine.dispatch.steps import GOALS, TASKS
+from engine.dispatch.switch import require_on
 from engine.errors import Conflict, PilothouseError
 from engine.model import DecisionKind, GoalState, TaskState
 from engine.store import Tx
@@ -28,6 +30,7 @@ async def open_ready_gate(context: Context, node: Node) -> bool:
         return True
 
     def unit(tx: Tx) -> None:
+        require_on(tx)
         goal_row, row = tx.one(GOALS["get"], {"id": node.goal}), tx.one(TASKS["get"], {"id": node.id})
         assert goal_row is not None
         assert row is not None
@@ -38,7 +41,8 @@ async def open_ready_gate(context: Context, node: Node) -> bool:
     try:
         await context.database.write(unit)
     except Conflict as error:
-        log.info("gate %s was not opened: %s", node.key, error.message)
+        with about(goal=node.goal, task=node.id):
+            log.info("gate %s was not opened: %s", node.key, error.message)
         return False
     return True
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from engine.dispatch.closing import end_question_below
 from engine.dispatch.steps import GOALS, RUNS, TASKS
 from engine.errors import Conflict, NotFound
 from engine.events import EventType
@@ -29,7 +30,11 @@ def move_goal(tx: Tx, goal: str, to: GoalState, *, cause: str | None = None) -> 
     values = {"id": goal, "frm": was, "to": to, "seen": row["version"], "at": tx.at, "cause": cause}
     if tx.run(GOALS["move"], values) != 1:
         raise Conflict(f"{goal} is no longer {was}", hint="read it again")
-    tx.emit(GOAL_EVENT[to], goal=goal, title=row["title"], state=to, cause=cause)
+    if to in FINAL_GOAL_STATES:
+        end_question_below(tx, goal)
+    resumed = to is GoalState.ACTIVE and was is not GoalState.DRAFT
+    kind = EventType.GOAL_RESUMED if resumed else GOAL_EVENT[to]
+    tx.emit(kind, goal=goal, title=row["title"], state=to, cause=cause)
 
 
 def end_goal(tx: Tx, root: dict[str, Any]) -> None:
@@ -53,6 +58,14 @@ def end_goal_if_settled(tx: Tx, goal: str) -> None:
     root = tx.one(TASKS["ended_root"], {"goal": goal})
     if root is not None:
         end_goal(tx, dict(root))
+    end_drain(tx, goal)
+
+
+def end_drain(tx: Tx, goal: str) -> None:
+    """draining → paused in the transaction that ends its last run: a drain always ends (R98)."""
+    row = tx.one(GOALS["get"], {"id": goal})
+    if row is not None and row["state"] == GoalState.DRAINING and not live_runs(tx, goal):
+        move_goal(tx, goal, GoalState.PAUSED, cause=f"{row['cause']}: nothing of it runs any more")
 
 
 def live_runs(tx: Tx, goal: str) -> int:

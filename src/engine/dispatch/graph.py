@@ -219,6 +219,13 @@ class Graph:
         queue = self._gates if node.kind is TaskKind.GATE else self._work
         heapq.heappush(queue, (-node.priority, -node.rank, node.place, node.id))
 
+    def requeue(self) -> None:
+        """Queue everything ready anew: while nothing may start, what was taken from the queues is not handed back."""
+        self._work.clear()
+        self._gates.clear()
+        for node in self.ready.values():
+            self.put_back(node)
+
     def holders(self, task: str) -> list[Node]:
         """The needs and earlier siblings, here or above, that are not satisfied yet."""
         found: list[Node] = []

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
+from engine.about import about
 from engine.dispatch.claims import Claimed
 from engine.dispatch.context import Context
 from engine.dispatch.runs import LiveRun
@@ -38,7 +39,9 @@ class LiveRuns:
             raise ValueError(f"{claimed.run.id} is driven already")
         live = LiveRun(self._context, claimed)
         self._runs[live.id] = live
-        self._context.crew.start(f"run {live.id}", self._drive(live), on_crash=Consequence.REPORT)
+        run = claimed.run
+        with about(goal=run.goal, task=run.task, run=run.id, clean=live.redactor.text):
+            self._context.crew.start(f"run {live.id}", self._drive(live), on_crash=Consequence.REPORT)
         return live
 
     async def _drive(self, live: LiveRun) -> None:
@@ -54,6 +57,28 @@ class LiveRuns:
         for live in self:
             if live.claimed.task.id in tasks:
                 live.ask_end(cause)
+
+    def freeze(self, run: str) -> None:
+        """Its clocks stand still, if it is driven here."""
+        if run in self._runs:
+            self._runs[run].clocks.freeze()
+
+    def thaw(self, run: str) -> None:
+        if run in self._runs:
+            self._runs[run].clocks.thaw()
+
+    def kill(self, run: str, by: str) -> bool:
+        """End it by an operator's order; False when it is not driven here."""
+        live = self._runs.get(run)
+        if live is not None:
+            live.kill(by)
+        return live is not None
+
+    async def gone(self, run: str) -> None:
+        """Return once this run is driven no more."""
+        while run in self._runs:
+            self._changed.clear()
+            await self._changed.wait()
 
     def log_of(self, run: str) -> RunLog | None:
         """The log of a run that is driven here, once it is open."""

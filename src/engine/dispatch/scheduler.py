@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
+from engine.about import about
 from engine.dispatch.answers import Answers
 from engine.dispatch.claims import CapReached, Claimed, Limits, claim
 from engine.dispatch.context import Context
@@ -15,19 +16,24 @@ from engine.dispatch.gates import open_ready_gate
 from engine.dispatch.graph import Graph, Node
 from engine.dispatch.live import LiveRuns
 from engine.dispatch.loading import load_graph
+from engine.dispatch.memory import MemoryShort
+from engine.dispatch.outage import DispatchPaused
 from engine.dispatch.steps import GOALS
 from engine.dispatch.waiting import announce_waiting
-from engine.errors import Conflict
+from engine.errors import Conflict, StoreError
+from engine.events import EventType
 from engine.model import FINAL_GOAL_STATES, GoalState
 from engine.store import Committed, Tx
 
 log = logging.getLogger(__name__)
 
+LOOK_PAST = 16  # ready tasks too big for the free memory that one pass looks past, for a smaller one
+STORE_RETRY = 1.0  # seconds between passes while the store takes no writes
 SAFETY_TIMER = 5.0  # seconds: wall clocks jump; a pass looks at stored times at least this often
 
 
 class Scheduler:
-    """Owns the graphs of all unended goals and decides what starts next."""
+    """Owns the graphs of all unended goals and decides what starts next. `trouble`: why nothing can be stored."""
 
     def __init__(self, context: Context, live: LiveRuns, answers: Answers) -> None:
         self._context = context
@@ -41,6 +47,8 @@ class Scheduler:
         self._due_changed = True
         self._next_due: datetime | None = None
         self.draining = False
+        self.trouble: str | None = None
+        self.dispatching = True
         live.on_room = self._wake.set
 
     # -- what happens elsewhere -------------------------------------------------------------------------------------
@@ -56,6 +64,8 @@ class Scheduler:
             group = event.type.split(".")[0]
             if group in ("gate", "decision"):
                 self._due_changed = True
+            elif event.type is EventType.ENGINE_DISPATCH:
+                self._switched(bool(event.data["on"]))
             elif group == "goal" and event.goal is not None:
                 self._goal_changed(event.goal, event.data.get("state"))
         if committed.moved or committed.events:
@@ -66,8 +76,20 @@ class Scheduler:
             self._graphs.pop(goal, None)
         if state == GoalState.ACTIVE:
             self._active.add(goal)
+            self._announced.discard(goal)
+            if goal in self._graphs:
+                self._graphs[goal].requeue()
         elif state is not None:
             self._active.discard(goal)
+
+    def _switched(self, on: bool) -> None:
+        self.dispatching = on
+        for graph in self._graphs.values() if on else ():
+            graph.requeue()
+
+    def knows(self, goal: str) -> bool:
+        """Whether its tree is followed; that of an ended goal is not."""
+        return goal in self._graphs
 
     async def add_goal(self, goal: str) -> None:
         """Load a goal's tree; from here on commits keep it up to date."""
@@ -91,12 +113,32 @@ class Scheduler:
         """Pass after pass until cancelled."""
         while True:
             self._wake.clear()
-            until = await self._pass()
+            try:
+                until = await self._pass()
+            except StoreError as error:
+                until = self._hold(error)
+            else:
+                self._go_on()
             try:
                 async with asyncio.timeout(until):
                     await self._wake.wait()
             except TimeoutError:
                 continue
+
+    def _hold(self, error: StoreError) -> float:
+        """Nothing starts while the store takes no writes; what this pass had taken up waits for the next one."""
+        if self.trouble is None:
+            log.error("dispatch is held: %s (%s)", error.message, error.hint)
+        self.trouble = f"nothing starts: {error.message} ({error.hint})"
+        self._due_changed = True
+        for graph in self._graphs.values():
+            graph.requeue()
+        return STORE_RETRY
+
+    def _go_on(self) -> None:
+        if self.trouble is not None:
+            self.trouble = None
+            log.warning("the store takes writes again: dispatch goes on")
 
     async def _pass(self) -> float:
         """Do what can be done; seconds until time alone may allow more."""
@@ -105,7 +147,7 @@ class Scheduler:
         waits = [SAFETY_TIMER]
         if self._next_due is not None:
             waits.append((self._next_due - now).total_seconds())
-        if not self.draining:
+        if not self.draining and self.dispatching:
             waits += await self._start_ready(now)
             await self._announce()
         return max(0.0, min(waits))
@@ -121,13 +163,18 @@ class Scheduler:
     async def _start_ready(self, now: datetime) -> list[float]:
         """Claim and start batch after batch; returns waits in seconds for what only time holds."""
         waits: list[float] = []
+        too_big: list[Node] = []
         while True:
             opened = await self._open_gates()
             chosen, waited = self._choose(now)
             waits += waited
-            started = await self._claim(chosen)
-            if not opened and not started:
-                return waits
+            passed_over = len(too_big)
+            started = await self._claim(chosen, waits, too_big)
+            if not opened and not started and not passed_over < len(too_big) < LOOK_PAST:
+                break
+        for node in too_big:
+            self._graphs[node.goal].put_back(node)
+        return waits
 
     async def _open_gates(self) -> int:
         """Open every ready gate of an active goal: a wait takes no room."""
@@ -172,13 +219,15 @@ class Scheduler:
             return []
         return [self._starts[0] + settings.spawn_window - self._context.clock.monotonic()]
 
-    async def _claim(self, nodes: Sequence[Node]) -> int:
-        """Claim each in one group commit; start the runs that were won."""
+    async def _claim(self, nodes: Sequence[Node], waits: list[float], too_big: list[Node]) -> int:
+        """Claim each in one group commit; start the runs that were won. Adds to `waits` what a paused dispatch waits
+        for, and to `too_big` what does not fit into the host's memory."""
         context = self._context
-        limits = Limits(context.settings.engine.max_parallel)
+        settings = context.settings.engine
+        limits = Limits(settings.max_parallel, context.memory_room(), settings.breaker_window)
         units = [partial(claim, task=n.id, limits=limits, ids=context.ids, engine=context.engine) for n in nodes]
         results = await asyncio.gather(*map(context.database.write, units), return_exceptions=True)
-        started = 0
+        started, refused = 0, None
         for node, result in zip(nodes, results, strict=True):
             if isinstance(result, Claimed):
                 self._starts.append(context.clock.monotonic())
@@ -186,10 +235,18 @@ class Scheduler:
                 started += 1
             elif isinstance(result, CapReached):
                 self._graphs[node.goal].put_back(node)
+            elif isinstance(result, DispatchPaused):
+                self._graphs[node.goal].put_back(node)
+                waits.append(result.seconds)
+            elif isinstance(result, MemoryShort):
+                too_big.append(node)
             elif isinstance(result, Conflict):
-                log.info("%s was not claimed: %s", node.key, result.message)
+                with about(goal=node.goal, task=node.id):
+                    log.info("%s was not claimed: %s", node.key, result.message)
             elif isinstance(result, BaseException):
-                raise result
+                refused = result
+        if refused is not None:  # told once every claim that was won has its run
+            raise refused
         return started
 
     async def _announce(self) -> None:

@@ -23,6 +23,8 @@ from engine.api import (
     Snapshot,
     Status,
     StopMode,
+    Sweep,
+    SweepOrder,
     TaskView,
     TreeNode,
     Update,
@@ -30,14 +32,16 @@ from engine.api import (
 )
 from engine.dispatch.cancel import cancel_goal, cancel_task
 from engine.dispatch.creation import start_goal
+from engine.dispatch.sweeping import Sweeper
 from engine.errors import Unavailable
 from engine.events import Event, EventType
 from engine.local import cards, views
 from engine.local.admission import Admission
-from engine.local.follow import follow, page
+from engine.local.follow import LogReader
+from engine.local.orders import LocalOrders
 from engine.local.parts import Parts
 from engine.local.refs import resolve, run_of, task_of
-from engine.local.why import why_goal, why_task
+from engine.local.why import Room, why_goal, why_task
 from engine.model import ExitCause
 from engine.sandbox.logs import RunLog
 from engine.store import named_queries
@@ -47,12 +51,13 @@ T = TypeVar("T")
 EVENTS = named_queries("events")
 
 
-class LocalEngine:
+class LocalEngine(LocalOrders):
     """One engine in this process. A visiting one answers and stores, but starts nothing."""
 
     def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+        super().__init__(parts)
         self._admission = Admission(parts)
+        self._logs = LogReader()
         self._stopped = asyncio.Event()
         self._closing = False
 
@@ -79,8 +84,9 @@ class LocalEngine:
         return await self._read(lambda c: views.run_view(c, run_of(c, ref)))
 
     async def why(self, ref: str) -> Why:
-        now, live = self._parts.context.clock.now(), len(self._parts.live)
-        cap = self._parts.context.settings.engine.max_parallel
+        context = self._parts.context
+        now, cap = context.clock.now(), context.settings.engine.max_parallel
+        room = Room(len(self._parts.live), cap, context.memory_room())
 
         def query(connection: sqlite3.Connection) -> Why:
             found = resolve(connection, ref, "gtrd")
@@ -88,7 +94,7 @@ class LocalEngine:
                 return why_goal(connection, found)
             if found.startswith("d-"):
                 found = str(connection.execute(views.DECISIONS["get"], {"id": found}).fetchone()["task"])
-            return why_task(connection, task_of(connection, found), now, live, cap)
+            return why_task(connection, task_of(connection, found), now, room)
 
         return await self._read(query)
 
@@ -106,12 +112,12 @@ class LocalEngine:
 
     async def logs(self, ref: str, query: LogQuery) -> LogPage:
         run = await self._read(lambda c: run_of(c, ref))
-        return await page(self._parts.context.paths.run_log(run), run, query, self._live_log(run))
+        return await self._logs.page(self._parts.context.paths.run_log(run), run, query, self._live_log(run))
 
     async def follow(self, ref: str, query: LogQuery) -> AsyncIterator[LogLine]:
         context = self._parts.context
         run = await self._read(lambda c: run_of(c, ref))
-        lines = follow(context.paths.run_log(run), run, query, lambda: self._live_log(run), context.clock)
+        lines = self._logs.follow(context.paths.run_log(run), run, query, lambda: self._live_log(run), context.clock)
         async with contextlib.aclosing(lines):
             async for line in lines:
                 yield line
@@ -190,6 +196,10 @@ class LocalEngine:
     async def undo(self, decision: str) -> DecisionView:
         undone = await self._parts.answers.undo(await self._decision_id(decision))
         return await self._read(lambda c: views.decision_view(c, undone, 0))
+
+    async def gc(self, order: SweepOrder) -> Sweep:
+        live = {run.id for run in self._parts.live}
+        return await Sweeper(self._parts.context, live, order).sweep()
 
     async def stop(self, mode: StopMode) -> None:
         """End the engine; `wait_stopped` returns once it may be closed."""

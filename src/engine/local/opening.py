@@ -1,6 +1,8 @@
 """Opening an engine: lock first, then store, drivers, recovery and the background work."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -8,9 +10,12 @@ from engine.bus import Bus
 from engine.clock import Clock, SystemClock
 from engine.dispatch.answers import Answers
 from engine.dispatch.context import Context
+from engine.dispatch.deaths import take_hold
 from engine.dispatch.live import LiveRuns
+from engine.dispatch.memory import HostMemory, host_memory
 from engine.dispatch.recovery import Reconciler
 from engine.dispatch.scheduler import Scheduler
+from engine.dispatch.switch import is_on
 from engine.events import EventType
 from engine.ids import IdSource, Kind, random_id
 from engine.instance_lock import InstanceLock
@@ -35,11 +40,13 @@ async def open_local(
     ids: IdSource = random_id,
     random: Random | None = None,
     drivers: dict[DriverName, Driver] | None = None,
+    memory: Callable[[], HostMemory | None] | None = None,
 ) -> LocalEngine:
     """An engine for the project at `root`, which is made when it is new.
 
     Raises EngineRunning when another one holds it and StoreError when its store cannot be used. A visiting engine
-    starts no background work. `drivers` replaces the real ones.
+    starts no background work. `drivers` replaces the real ones; `memory` replaces what the machine says about its
+    own, which is asked for real drivers only.
     """
     paths = await asyncio.to_thread(_prepared, root)
     lock = InstanceLock(paths.lock)
@@ -56,12 +63,14 @@ async def open_local(
         offered = drivers if drivers is not None else _drivers(settings, engine_id, paths)
         context = Context(
             engine_id, database, clock, ids, random or Random(), settings, paths, offered, crew,
-            watched=bus.has_subscribers,
+            watched=bus.has_subscribers, memory=memory or (host_memory if drivers is None else lambda: None),
         )  # fmt: skip
         live, answers = LiveRuns(context), Answers(context)
         scheduler = Scheduler(context, live, answers)
+        scheduler.dispatching = await database.read(is_on)
         parts = Parts(context, bus, live, answers, scheduler, lock, visiting, clock.now())
         engine = LocalEngine(parts)
+        await parts.read_breaker()
         follower.attach(parts, engine)
         if not visiting:
             await _start(parts)
@@ -94,6 +103,7 @@ class _Follower:
 
     def committed(self, committed: Committed) -> None:
         if self._parts is not None:
+            self._parts.follow(committed.events)
             self._parts.scheduler.follow(committed)
             self._parts.live.end_tasks(committed.to_end, ExitCause.CANCELLED)
             self._parts.bus.publish(committed.events)
@@ -106,14 +116,19 @@ class _Follower:
 
 async def _start(parts: Parts) -> None:
     context = parts.context
-    await context.database.write(lambda tx: tx.emit(EventType.ENGINE_STARTED, engine=context.engine))
+    died = await context.database.write(partial(_took_over, engine=context.engine))
     for row in await context.database.all(GOALS["unended"]):
         if row["state"] != "draft":
             await parts.scheduler.add_goal(row["id"])
     reconciler = Reconciler(context, parts.live)
-    await reconciler.recover()
+    await reconciler.recover(died=died)
     parts.start("scheduler", parts.scheduler.run())
     parts.start("reconcile", reconciler.keep())
+
+
+def _took_over(tx: Tx, engine: str) -> bool:
+    tx.emit(EventType.ENGINE_STARTED, engine=engine)
+    return take_hold(tx)
 
 
 def _engine_id(tx: Tx, ids: IdSource) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,12 +14,15 @@ from engine.api import EngineInfo
 from engine.bus import Bus
 from engine.dispatch.answers import Answers
 from engine.dispatch.context import Context
+from engine.dispatch.deaths import let_go
 from engine.dispatch.live import LiveRuns
+from engine.dispatch.outage import stored, words
 from engine.dispatch.scheduler import Scheduler
 from engine.errors import StoreError
-from engine.events import EventType
+from engine.events import Event, EventType
 from engine.instance_lock import InstanceLock
-from engine.model import DriverName
+from engine.model import BreakerState, DriverName
+from engine.store import Tx
 from engine.supervisor import Consequence
 
 REMOVAL_GRACE = 15.0  # seconds
@@ -27,7 +30,8 @@ REMOVAL_GRACE = 15.0  # seconds
 
 @dataclass
 class Parts:
-    """Everything an engine owns. `fatal` names the part whose death ended it; `notices` are for the operator."""
+    """Everything an engine owns. `fatal` names the part whose death ended it; `notices` are for the operator;
+    `breaker` is as it was last committed, `outage` what there is to say about it."""
 
     context: Context
     bus: Bus
@@ -39,6 +43,8 @@ class Parts:
     started_at: datetime
     driver: DriverName | None = None
     notices: list[str] = field(default_factory=list)
+    breaker: BreakerState = BreakerState.CLOSED
+    outage: str = ""
     fatal: str | None = None
     _told: bool = False
     _closed: bool = False
@@ -56,10 +62,16 @@ class Parts:
             driver=self.driver,
             live_runs=len(self.live),
             max_parallel=context.settings.engine.max_parallel,
+            dispatch=self.scheduler.dispatching,
             seq=context.database.last_seq,
             started_at=self.started_at,
-            notices=tuple(self.notices),
+            notices=tuple(filter(None, (self._off(), self.scheduler.trouble, self.outage, *self.notices))),
+            breaker=self.breaker,
         )
+
+    def _off(self) -> str:
+        off = "dispatch is off: nothing new starts in any goal (`pilothouse dispatch on`)"
+        return "" if self.scheduler.dispatching else off
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         self.context.crew.start(name, work, on_crash=Consequence.STOP_ENGINE)
@@ -72,6 +84,17 @@ class Parts:
         if text not in self.notices:
             self.notices.append(text)
 
+    async def read_breaker(self) -> None:
+        """What an earlier engine stored of it."""
+        breaker = await self.context.database.read(stored)
+        self.breaker, self.outage = breaker.state, words(breaker)
+
+    def follow(self, events: Sequence[Event]) -> None:
+        """Keep what `info` says true to what was committed."""
+        for event in events:
+            if "breaker" in event.data:
+                self.breaker, self.outage = BreakerState(str(event.data["breaker"])), str(event.data.get("message", ""))
+
     async def tell_stopped(self) -> None:
         """The last event, then the end of every subscription; once."""
         if self._told:
@@ -79,7 +102,7 @@ class Parts:
         self._told = True
         if not self.visiting:
             with suppress(StoreError):  # a store that refuses is told of elsewhere; the rest closes all the same
-                await self.context.database.write(lambda tx: tx.emit(EventType.ENGINE_STOPPED))
+                await self.context.database.write(_stopped)
         self.bus.close()
 
     async def close(self) -> None:
@@ -101,3 +124,8 @@ class Parts:
         finally:
             await self.context.database.close()
             self.lock.release()
+
+
+def _stopped(tx: Tx) -> None:
+    let_go(tx)
+    tx.emit(EventType.ENGINE_STOPPED)

@@ -4,6 +4,7 @@ import re
 import sqlite3
 
 from engine.errors import Invalid, NotFound
+from engine.ids import SANDBOX_PREFIX
 from engine.model import TaskKind
 from engine.store import named_queries
 
@@ -31,6 +32,19 @@ def resolve(connection: sqlite3.Connection, ref: str, kinds: str) -> str:
     if len(rows) > 1 and ref not in {row["id"] for row in rows}:
         raise NotFound(f"{ref} names more than one {WORDS[letter]}", hint="give more of the id")
     return ref if ref in {row["id"] for row in rows} else str(rows[0]["id"])
+
+
+def sandbox_of(connection: sqlite3.Connection, ref: str) -> str:
+    """The run whose sandbox `ref` names: by that name, a unique prefix of it, or a ref to the run or its task."""
+    rows = connection.execute(RUNS["by_sandbox"], {"low": ref, "high": ref + "~"}).fetchall()
+    exact = [row for row in rows if row["sandbox"] == ref]
+    if len(rows) > 1 and not exact:
+        raise NotFound(f"{ref} names more than one sandbox", hint="give more of its name")
+    if rows:
+        return str((exact or rows)[0]["id"])
+    if ref.startswith(SANDBOX_PREFIX):
+        raise NotFound(f"no sandbox {ref}", hint="pilothouse sandboxes lists the live ones")
+    return run_of(connection, ref)
 
 
 def _by_key(connection: sqlite3.Connection, goal: str, key: str, kinds: str) -> str:

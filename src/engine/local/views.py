@@ -203,7 +203,7 @@ def sandbox_views(connection: sqlite3.Connection) -> tuple[SandboxView, ...]:
             SandboxView(
                 name=run.sandbox, driver=run.driver, container_id=run.container_id, goal=run.goal, task=run.task,
                 task_key=task.key, run=run.id, state=run.state, started_at=run.started_at, memory=limits.memory,
-                cpus=limits.cpus, network=limits.network, image=limits.image,
+                cpus=limits.cpus, network=limits.network, image=limits.image, frozen=run.frozen,
             )
         )  # fmt: skip
     return tuple(found)

@@ -8,14 +8,20 @@ from engine.api import Why
 from engine.dispatch.loading import load_graph
 from engine.dispatch.memory import MemoryRoom, lack
 from engine.dispatch.outage import stored, words
+from engine.dispatch.switch import is_on
 from engine.dispatch.waiting import waiting_on
-from engine.model import GoalState, RunRecord, TaskKind, TaskRecord, TaskState
+from engine.model import FINAL_GOAL_STATES, GoalState, RunRecord, TaskKind, TaskRecord, TaskState
 from engine.store import named_queries
 from engine.store.rows import decision_from, goal_from, run_from, task_from
 from engine.units import format_duration, format_size
 
 GOALS, TASKS, RUNS = named_queries("goals"), named_queries("tasks"), named_queries("runs")
 DECISIONS = named_queries("decisions")
+NEXT = {
+    GoalState.DRAFT: "; start it",
+    GoalState.PAUSED: " (`pilothouse resume`)",
+    GoalState.DRAINING: ", and it is paused once what runs has ended (`pilothouse resume`)",
+}
 
 
 def why_goal(connection: sqlite3.Connection, goal: str) -> Why:
@@ -23,6 +29,10 @@ def why_goal(connection: sqlite3.Connection, goal: str) -> Why:
     record = goal_from(connection.execute(GOALS["get"], {"id": goal}).fetchone())
     held = waiting_on(connection, goal)
     reasons = [f"waits for {w.kind} {w.id}: {w.label}" for w in held]
+    if record.state in NEXT:
+        reasons.insert(0, f"nothing new starts in it{NEXT[record.state]}")
+    if not is_on(connection) and record.state not in FINAL_GOAL_STATES:
+        reasons.insert(0, "dispatch is off: nothing starts in any goal (`pilothouse dispatch on`)")
     failed = [row for row in connection.execute(TASKS["of_goal"], {"goal": goal}) if row["state"] == TaskState.FAILED]
     reasons += [f"{row['key']} failed: {row['cause']}" for row in failed if row["kind"] != "group"]
     summary = f"{record.title} is {record.state}" + (f": {record.cause}" if record.cause else "")
@@ -66,7 +76,9 @@ def why_task(connection: sqlite3.Connection, task: str, now: datetime, room: Roo
 def _pending(
     connection: sqlite3.Connection, task: TaskRecord, state: GoalState, now: datetime, room: Room
 ) -> list[str]:
-    reasons = [] if state is GoalState.ACTIVE else [f"its goal is {state}: nothing starts in it"]
+    reasons = [] if is_on(connection) else ["dispatch is off: nothing starts in any goal (`pilothouse dispatch on`)"]
+    if state is not GoalState.ACTIVE:
+        reasons.append(f"its goal is {state}: nothing starts in it{NEXT.get(state, '')}")
     holders = load_graph(connection, task.goal).holders(task.id)
     reasons += [f"needs {node.key}, which is {node.state}" for node in holders]
     if task.not_before is not None and task.not_before > now:
@@ -88,6 +100,8 @@ def _open_decisions(connection: sqlite3.Connection, task: str) -> list[str]:
 def _about(run: RunRecord) -> list[str]:
     words = f"run {run.n} ({run.id}) under {run.driver}: {run.state}"
     facts = [words if run.message is None else f"{words}, {run.message.splitlines()[0]}"]
+    if run.frozen:
+        facts.append(f"its sandbox {run.sandbox} is frozen: it stands still, its time limits too (`pilothouse thaw`)")
     if run.oom and run.memory is not None:
         facts.append(f"its memory limit was {format_size(run.memory)}")
     if run.exit_code is not None:

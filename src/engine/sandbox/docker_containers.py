@@ -99,6 +99,24 @@ class Containers:
         except (NotFound, Conflict):
             return
 
+    async def pause(self, container: str) -> None:
+        """Freeze it; fine when it stands still already, Conflict when it has ended."""
+        try:
+            await self._calls.call("freeze a container", lambda c: c.pause(container), changes=True)
+        except Conflict:
+            if not (await self.state(container)).get("Paused"):
+                raise
+
+    async def unpause(self, container: str) -> None:
+        """Let it go on; fine when it does, has ended or is gone."""
+        try:
+            await self._calls.call("thaw a container", lambda c: c.unpause(container), changes=True)
+        except NotFound:
+            return
+        except Conflict:
+            if (await self.state(container)).get("Paused"):
+                raise
+
     async def remove(self, name: SafeName) -> None:
         """Remove it with its anonymous volumes; fine when it is gone."""
         container = await self.find(name)

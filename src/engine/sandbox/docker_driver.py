@@ -13,7 +13,15 @@ from engine.model import DriverName
 from engine.paths import ProjectPaths
 from engine.sandbox.docker_calls import DaemonCalls
 from engine.sandbox.docker_containers import GONE, Containers
-from engine.sandbox.docker_ends import delivered_signals, exit_of, moment, needs_events, running
+from engine.sandbox.docker_ends import (
+    TAKEN_ALONG,
+    delivered_signals,
+    exit_of,
+    moment,
+    needs_events,
+    running,
+    taken_along,
+)
 from engine.sandbox.docker_logs import FIRST_PAUSE, LONGEST_PAUSE, LogFollower
 from engine.sandbox.docker_spec import checked_mounts, give_to_sandbox, network_mode
 from engine.sandbox.docker_streams import DaemonStreams
@@ -25,7 +33,7 @@ PING = 5.0  # seconds
 EXEC = 60.0  # seconds a command inside may take
 EXEC_OUTPUT = 1024**2  # bytes kept of what it prints
 KILL_LIMIT = 10.0  # seconds from KILL to the end of the last process
-RECHECK = 30.0  # seconds after which a wait looks at the container anew
+RECHECK = 8.0  # seconds after which a wait looks at the container anew: as often as rows and sandboxes are compared
 LIMITS = {"MemoryLimit": "memory", "PidsLimit": "process", "CpuCfsQuota": "CPU"}
 
 
@@ -96,7 +104,7 @@ class DockerDriver:
 
     async def wait(self, name: SafeName) -> Exit:
         """Return when an inspection says that it is not running; a daemon that is away is asked until it tells."""
-        pause = FIRST_PAUSE
+        pause, away = FIRST_PAUSE, 0.0
         while True:
             try:
                 container = await self._containers.require(name)
@@ -105,13 +113,15 @@ class DockerDriver:
                         await self._streams.ended(container)
                 state = await self._containers.state(container)
                 if not running(state):
+                    if away and taken_along(state, away):
+                        return Exit(code=None, lost=True, error=TAKEN_ALONG)
                     return exit_of(state, await self._delivered(container, state))
-                pause = FIRST_PAUSE
+                pause, away = FIRST_PAUSE, 0.0
             except (NotFound, NameTaken):
                 self._containers.forget(name)
                 return Exit(code=None, lost=True, error=GONE)
             except Unavailable:
-                pause = min(LONGEST_PAUSE, pause * 2)
+                pause, away = min(LONGEST_PAUSE, pause * 2), away or time.time()
             await asyncio.sleep(pause)
 
     async def stop(self, name: SafeName, grace: float) -> None:
@@ -131,6 +141,16 @@ class DockerDriver:
         container = await self._containers.find(name)
         if container is not None:
             await self._containers.signal(container, "SIGKILL")
+
+    async def pause(self, name: SafeName) -> None:
+        """Freeze the whole container by the daemon; NotFound when it is gone, Conflict when it has ended."""
+        await self._containers.pause(await self._containers.require(name))
+
+    async def unpause(self, name: SafeName) -> None:
+        """Let it go on; fine when it does, has ended or is gone."""
+        container = await self._containers.find(name)
+        if container is not None:
+            await self._containers.unpause(container)
 
     async def remove(self, name: SafeName) -> None:
         """Remove the container; fine when it is gone."""

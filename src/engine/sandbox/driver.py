@@ -130,6 +130,15 @@ class Driver(Protocol):
 
     async def kill(self, name: SafeName) -> None: ...
 
+    async def pause(self, name: SafeName) -> None:
+        """Freeze every process of it; fine when it stands still already. NotFound when it is gone, Conflict when it
+        has ended, OutcomeUnknown when not all of them are known to stand still."""
+        ...
+
+    async def unpause(self, name: SafeName) -> None:
+        """Let it go on; fine when it does, has ended or is gone."""
+        ...
+
     async def remove(self, name: SafeName) -> None:
         """Remove it and its scratch; fine when it is gone."""
         ...

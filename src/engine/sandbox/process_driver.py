@@ -9,7 +9,7 @@ from pathlib import Path
 from platform import release
 from typing import ParamSpec, TypeVar
 
-from engine.errors import Invalid, NotFound, OutcomeUnknown
+from engine.errors import Conflict, Invalid, NotFound, OutcomeUnknown
 from engine.ids import SafeName
 from engine.model import DriverName
 from engine.paths import ProjectPaths
@@ -18,6 +18,7 @@ from engine.sandbox.log_lines import HEAD, LINE_LIMIT, STREAMS, Lines, Seen, par
 from engine.sandbox.process_confinement import Confinement, probe
 from engine.sandbox.process_exec import run_inside
 from engine.sandbox.process_folders import Folders, SandboxFolder, give_to, remove_tree
+from engine.sandbox.process_freeze import freeze_all, thaw_all
 from engine.sandbox.process_launch import start
 from engine.sandbox.process_life import end_all, send_term, shim_end, supervision_ended
 from engine.sandbox.process_reader import OutputReader
@@ -119,6 +120,19 @@ class ProcessDriver:
         folder = self._folders.ours(name)
         if folder is not None and not await self._call(end_all, folder, name, await self._uid()):
             raise OutcomeUnknown(f"a process of {name} does not end", hint="it may hang in the kernel; see ps")
+
+    async def pause(self, name: SafeName) -> None:
+        """SIGSTOP to the whole tree until all of it stands still."""
+        folder = self._require(name)
+        if not await self._call(freeze_all, folder):
+            raise OutcomeUnknown(f"not every process of {name} stands still", hint="order it again, or thaw it")
+        if not folder.supervised():
+            raise Conflict(f"{name} has ended")
+
+    async def unpause(self, name: SafeName) -> None:
+        folder = self._folders.ours(name)
+        if folder is not None:
+            await self._call(thaw_all, folder)
 
     async def remove(self, name: SafeName) -> None:
         await self.kill(name)

@@ -12,7 +12,7 @@ from engine.api import Engine
 from engine.errors import PilothouseError
 from engine.server import problems
 from engine.server.door import Door
-from engine.server.routes import decisions, goals, overview, work
+from engine.server.routes import decisions, goals, orders, overview, work
 
 
 class ControlApp(FastAPI):
@@ -40,7 +40,7 @@ def make_app(engine: Engine, closing: asyncio.Event) -> ASGIApp:
     )
     app.state.engine = engine
     app.state.closing = closing
-    for router in (overview.router, goals.router, work.router, decisions.router):
+    for router in (overview.router, goals.router, work.router, decisions.router, orders.router):
         app.include_router(router, prefix="/v1")
     app.add_exception_handler(PilothouseError, problems.on_pilothouse_error)
     app.add_exception_handler(RequestValidationError, problems.on_validation_error)

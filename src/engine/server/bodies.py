@@ -13,5 +13,21 @@ class Cancel(Request):
     by: str = Field("operator", max_length=200)
 
 
+class Ordered(Request):
+    """Who gives an order."""
+
+    by: str = Field("operator", max_length=200)
+
+
+class Retry(Ordered):
+    """`fresh`: what failed before counts no more."""
+
+    fresh: bool = False
+
+
+class SwitchDispatch(Ordered):
+    on: bool
+
+
 class StopEngine(Request):
     mode: StopMode
