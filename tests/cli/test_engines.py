@@ -194,6 +194,9 @@ def test_logs_follow_a_run_to_its_end(start: Start, inside: Pilothouse, project:
     assert inside("logs", talk, "--grep", "^t").out == "two\nthree\n"
     assert inside("logs", talk, "--since", "1h").out == "one\ntwo\nthree\n"
     assert "three" in inside("logs", talk, "--tail", "2").out
+    assert inside("logs", talk, "--grep", "^t", "--tail", "1", "--stream", "out", "--since", "1h").out == "three\n"
+    assert inside("logs", talk, "--grep", "^o", "-f").out == "one\n"
+    assert inside("logs", talk, "--grep", "[a").code == 2
     assert inside("logs", talk, "-f").out == "one\ntwo\nthree\n"
 
 

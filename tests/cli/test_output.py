@@ -13,7 +13,7 @@ from engine.events import Event, EventType
 from engine.model import Stream
 from tui.cli import output
 from tui.cli.goalfile import variables
-from tui.cli.line_filter import LineFilter
+from tui.cli.reading_logs import show
 from tui.cli.words import JsonLines, event_words
 
 NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)
@@ -86,29 +86,18 @@ def test_columns_are_aligned_by_cells() -> None:
     assert output.table([]) == []
 
 
-def test_a_filter_keeps_what_is_wanted_and_every_gap(capsys: pytest.CaptureFixture[str]) -> None:
-    wanted = LineFilter(NOON, "^warn", as_json=False)
-    for given in (
-        line("warn: too old", at=NOON.replace(hour=11)),
-        line("info"),
-        line("warning"),
-        line("3 lines are missing", stream=Stream.GAP),
-    ):
-        wanted.show(given)
-    assert capsys.readouterr().out == "warning\n── 3 lines are missing ──\n"
+def test_a_gap_stands_among_the_lines_and_a_note_beside_them(capsys: pytest.CaptureFixture[str]) -> None:
+    for given in (line("text"), line("3 lines are missing", stream=Stream.GAP), line("note", stream=Stream.NOTE)):
+        show(given, as_json=False)
+    printed = capsys.readouterr()
+    assert (printed.out, "── note ──" in printed.err) == ("text\n── 3 lines are missing ──\n", True)
 
 
 def test_a_log_line_as_json_has_the_shape_of_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
-    LineFilter(None, None, as_json=True).show(line("é\x1b[31m", 7))
+    show(line("é\x1b[31m", 7), as_json=True)
     [printed] = capsys.readouterr().out.splitlines()
     assert printed.isascii()
     assert json.loads(printed) == {"n": 7, "at": "2030-01-31T12:00:00Z", "stream": "out", "text": "é\x1b[31m"}
-
-
-def test_r55_a_hostile_pattern_costs_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.cli.line_filter.PATTERN_TIME", 0.05)
-    with pytest.raises(Invalid, match="--grep took more than"):
-        LineFilter(None, "(a+)+$", as_json=False).show(line("a" * 60 + "!"))
 
 
 def event(seq: int, kind: EventType, **data: object) -> Event:

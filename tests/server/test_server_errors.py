@@ -100,7 +100,11 @@ REFUSED = [
     ("GET", "/v1/events?limit=100000000", 422),
     ("GET", "/v1/runs/r-1/logs?tail=-1", 422),
     ("GET", "/v1/runs/r-1/logs?stream=all", 422),
-    ("GET", "/v1/runs/r-1/logs?grep=x", 422),
+    ("GET", "/v1/runs/r-1/logs?search=x", 422),
+    ("GET", "/v1/runs/r-1/logs?grep=(", 422),
+    ("GET", "/v1/runs/r-1/logs?grep=" + "x" * 1001, 422),
+    ("GET", "/v1/runs/r-1/logs?since=yesterday", 422),
+    ("GET", "/v1/runs/r-1/logs?since=2030-01-31T12:00:00", 422),
     ("GET", "/v1/events/stream?after=x", 422),
 ]
 

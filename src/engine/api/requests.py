@@ -1,8 +1,10 @@
 """What an operator may ask for, parsed before use (R112)."""
 
+import re
+import warnings
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from engine.model import AnswerKind, Runtime, Stream
 
@@ -47,12 +49,28 @@ class Answer(Request):
 
 
 class LogQuery(Request):
-    """Which lines: from line `after` + 1 on, or the last `tail`; one stream or both; at most `limit`."""
+    """Which lines: from line `after` + 1 on, or the last `tail`; at most `limit`. Of one stream, not older than `since`,
+    and with the regular expression `grep` in them: every combination, and `tail` counts what is left by the others."""
 
     after: int | None = Field(None, ge=-1)
     tail: int | None = Field(None, ge=0)
     stream: Stream | None = None
+    since: AwareDatetime | None = None
+    grep: str | None = Field(None, max_length=1_000)
     limit: int = Field(5_000, ge=1, le=50_000)
+
+    @field_validator("grep")
+    @classmethod
+    def _expression(cls, pattern: str | None) -> str | None:
+        """Compiled here only to say what is wrong with it; where it is used see sandbox.log_search."""
+        if pattern is not None:
+            try:
+                pattern.encode()
+                with warnings.catch_warnings(action="ignore"):
+                    re.compile(pattern)
+            except (re.error, RecursionError, OverflowError, UnicodeEncodeError) as error:
+                raise ValueError(f"{error}") from error
+        return pattern
 
 
 class StopMode(StrEnum):

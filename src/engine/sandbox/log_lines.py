@@ -30,6 +30,12 @@ def stamp(at: int) -> bytes:
     return b"%b.%09dZ" % (_whole(seconds), nanos)
 
 
+def stamp_of(at: datetime) -> bytes:
+    """A time as a stamp; what is before the epoch is the epoch."""
+    delta = max(at, EPOCH) - EPOCH
+    return stamp((delta.days * 86_400 + delta.seconds) * NANO + delta.microseconds * 1_000)
+
+
 @lru_cache(maxsize=64)
 def _whole(seconds: int) -> bytes:
     return f"{EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}".encode()

@@ -2,46 +2,51 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 from engine.api import LogLine, LogPage, LogQuery
-from engine.model import Stream
-from engine.sandbox.log_lines import ERR, GAP, HEAD, MARKS, OUT, decode
+from engine.errors import Invalid
+from engine.sandbox.log_lines import ERR, GAP, HEAD, OUT, decode
+from engine.sandbox.log_search import PAGE_TIME, Numbered, Search, Sieve
 from engine.sandbox.log_segments import Segment, list_segments
 
 SEALED = "sealed"  # this file in the folder: no more lines will come
 PAGE_BYTES = 8 * 1024**2  # a page ends early rather than be larger
 WINDOW = 128 * 1024  # bytes read at once
+T = TypeVar("T")
 ATTEMPTS = 5  # a segment may be dropped between the listing and the reading of it
 
-Numbered = tuple[int, bytes]
 
-
-def read_page(folder: Path, run: str, query: LogQuery) -> LogPage:
+def read_page(folder: Path, run: str, query: LogQuery, search: Search | None = None) -> LogPage:
     """The lines `query` names; an empty page for a folder that is missing. Blocks on the disk.
 
     Lines that were dropped from the front are one gap marker, numbered as the last of them, that says how many.
+    `search` is open for the expression of the query, and stays so; without it one is opened for this page. Raises
+    Invalid when the expression costs too much.
     """
+    if query.grep is not None and search is None:
+        with closing(Search(query.grep)) as own:
+            return read_page(folder, run, query, own)
     ended = (folder / SEALED).exists()  # looked at first: what is written before the seal is on the page
-    book, picked = _read(folder, lambda book: _pick(book, query))
+    book, found = _read(folder, lambda book: _pick(book, query, Sieve(query, search)))
+    picked, reached = found or ([], None)
     lines = tuple(decode(number, raw) for number, raw in picked)
-    return LogPage(run=run, lines=lines, first=book.first, total=book.total, ended=ended)
+    return LogPage(run=run, lines=lines, first=book.first, total=book.total, ended=ended, reached=reached)
 
 
 def last_lines(folder: Path, n: int) -> list[LogLine]:
     """The last `n` lines of the sandbox itself."""
-    _, picked = _read(folder, lambda book: _from_end(book, lambda raw: raw[:1] in (OUT, ERR), n))
-    return [decode(number, raw) for number, raw in picked]
 
+    def pick(book: _Book) -> list[Numbered]:
+        own = (entry for entry in _backward(book) if entry[1][:1] in (OUT, ERR))
+        return _within(own, n)[0][::-1]
 
-def _wanted(stream: Stream | None) -> Callable[[bytes], bool] | None:
-    """Lines of one stream; gap markers belong to each of them, as nobody knows whose lines are missing."""
-    if stream is None:
-        return None
-    marks = (MARKS[stream], GAP)
-    return lambda raw: raw[:1] in marks
+    _, picked = _read(folder, pick)
+    return [decode(number, raw) for number, raw in picked or []]
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,8 @@ class _Book:
         return [(self.first - 1, GAP + when + b" " + text.encode())]
 
 
-def _read(folder: Path, pick: Callable[[_Book], list[Numbered]]) -> tuple[_Book, list[Numbered]]:
-    """What `pick` finds in the log; once more when the writer dropped a segment under it."""
+def _read(folder: Path, pick: Callable[[_Book], T]) -> tuple[_Book, T | None]:
+    """What `pick` finds in the log, None where there is none; once more when the writer dropped a segment under it."""
     for _ in range(ATTEMPTS):
         segments = list_segments(folder)
         if not segments:
@@ -74,41 +79,41 @@ def _read(folder: Path, pick: Callable[[_Book], list[Numbered]]) -> tuple[_Book,
             return book, pick(book)
         except FileNotFoundError:
             continue
-    return _Book((), 0, 0), []
+    return _Book((), 0, 0), None
 
 
-def _pick(book: _Book, query: LogQuery) -> list[Numbered]:
-    wanted = _wanted(query.stream)
+def _pick(book: _Book, query: LogQuery, sieve: Sieve) -> tuple[list[Numbered], int | None]:
+    """The lines of a page, and the line to go on after if it ends before the log does."""
     if query.tail is not None and query.after is None:
-        return _from_end(book, wanted, min(query.tail, query.limit))
-    return _from_line(book, 0 if query.after is None else query.after + 1, wanted, query.limit)
-
-
-def _from_line(book: _Book, start: int, wanted: Callable[[bytes], bool] | None, limit: int) -> list[Numbered]:
-    """At most `limit` lines with numbers from `start` on."""
+        return _from_end(book, sieve, min(query.tail, query.limit)), None
+    start = 0 if query.after is None else query.after + 1
     front = [entry for entry in book.front() if entry[0] >= start]
-    lines: Iterable[Numbered] = chain(front, _forward(book, max(start, book.first)))
-    if wanted is not None:
-        lines = ((number, raw) for number, raw in lines if wanted(raw))
-    return list(_within(islice(lines, limit)))
+    lines, full = _within(sieve.passing(chain(front, _forward(book, max(start, book.first)))), query.limit)
+    return lines, lines[-1][0] if full else sieve.stopped_at
 
 
-def _from_end(book: _Book, wanted: Callable[[bytes], bool] | None, count: int) -> list[Numbered]:
+def _from_end(book: _Book, sieve: Sieve, count: int) -> list[Numbered]:
     """The last `count` lines, in order."""
-    lines = _backward(book) if wanted is None else (entry for entry in _backward(book) if wanted(entry[1]))
-    if wanted is None or wanted(GAP):
-        lines = chain(lines, reversed(book.front()))
-    return list(_within(islice(lines, count)))[::-1]
+    lines, _ = _within(sieve.passing(chain(_backward(book), reversed(book.front()))), count)
+    if sieve.stopped_at is not None and len(lines) < count:
+        raise Invalid(
+            f"searching from the end took more than {PAGE_TIME:g} s", hint="search from the front, without --tail"
+        )
+    return lines[::-1]
 
 
-def _within(lines: Iterable[Numbered]) -> Iterator[Numbered]:
-    """What fits a page; one line always does."""
+def _within(lines: Iterable[Numbered], limit: int) -> tuple[list[Numbered], bool]:
+    """The first `limit` lines as far as they fit a page, where one always does; whether that ended it."""
+    found: list[Numbered] = []
     room = PAGE_BYTES
-    for number, raw in lines:
-        if len(raw) > room < PAGE_BYTES:
-            return
-        room -= len(raw)
-        yield number, raw
+    for entry in lines if limit else ():
+        if found and len(entry[1]) > room:
+            return found, True
+        found.append(entry)
+        room -= len(entry[1])
+        if len(found) == limit:
+            return found, True
+    return found, False
 
 
 def _forward(book: _Book, start: int) -> Iterator[Numbered]:

@@ -10,13 +10,11 @@ from pathlib import Path
 from engine.redaction import Redactor
 from engine.sandbox.driver import Chunk
 from engine.sandbox.log_lines import (
-    EPOCH,
     ERR,
     GAP,
     HEAD,
     LINE_LIMIT,
     MARKS,
-    NANO,
     NOTE,
     OUT,
     Joiner,
@@ -25,6 +23,7 @@ from engine.sandbox.log_lines import (
     line,
     parse_stamp,
     stamp,
+    stamp_of,
 )
 from engine.sandbox.log_pages import SEALED, last_lines
 from engine.sandbox.log_recall import recall
@@ -184,7 +183,7 @@ class RunLog:
         self._add(Lines(stored, count, own))
 
     def _own(self, mark: bytes, text: str, at: datetime) -> None:
-        self._add(Lines(line(mark, stamp(_nanoseconds(at)), text.encode("utf-8", "replace")), 1, 1))
+        self._add(Lines(line(mark, stamp_of(at), text.encode("utf-8", "replace")), 1, 1))
         self.flush()
 
     def _add(self, lines: Lines) -> None:
@@ -231,8 +230,3 @@ class RunLog:
 def _own_lines(data: bytes) -> int:
     text = b"\n" + data
     return text.count(b"\ng") + text.count(b"\nn")
-
-
-def _nanoseconds(at: datetime) -> int:
-    delta = at - EPOCH
-    return (delta.days * 86_400 + delta.seconds) * NANO + delta.microseconds * 1_000

@@ -1,57 +1,71 @@
 """Reading logs: pages of what is stored, then what comes, across engines that end and start."""
 
-from engine.api import LogPage, LogQuery
+from typing import assert_never
+
+from engine.api import LogLine, LogPage, LogQuery
 from engine.errors import EngineUnavailable
 from engine.model import Stream
 from tui.cli.call import Call
-from tui.cli.line_filter import LineFilter
-from tui.cli.output import say
+from tui.cli.output import put_foreign, put_json, say
 from tui.cli.session import connect, has_project, look, news, no_project
 
 PAGE = 20_000  # lines a request
 
 
-async def print_log(call: Call, ref: str, tail: int | None, only: Stream | None, wanted: LineFilter) -> None:
-    """Print what is stored: everything, or the last `tail` lines."""
-    query = _query(None, tail, only)
+def show(line: LogLine, *, as_json: bool) -> None:
+    """Print one line of a log."""
+    if as_json:
+        put_json(line, line=True)
+        return
+    match line.stream:
+        case Stream.OUT | Stream.ERR:
+            put_foreign(line.text)
+        case Stream.GAP:
+            put_foreign(f"── {line.text} ──")  # among the data: it says that lines are missing at this place
+        case Stream.NOTE:
+            say(f"── {line.text} ──")
+        case _:
+            assert_never(line.stream)
+
+
+async def print_log(call: Call, ref: str, query: LogQuery) -> None:
+    """Print what is stored and what the query wants of it."""
     while True:
         page = await _page(call, ref, query)
         for line in page.lines:
-            wanted.show(line)
-        if len(page.lines) < PAGE or tail is not None:
+            show(line, as_json=call.as_json)
+        if page.reached is None:
             return
-        query = _query(page.lines[-1].n, None, only)
+        query = _behind(query, page.reached)
 
 
 async def _page(call: Call, ref: str, query: LogQuery) -> LogPage:
     return await look(call, lambda engine: engine.logs(ref, query))
 
 
-async def follow_log(call: Call, ref: str, tail: int | None, only: Stream | None, wanted: LineFilter) -> None:
+async def follow_log(call: Call, ref: str, query: LogQuery) -> None:
     """Print a log until its run has ended. Where no engine runs it reads what is there and waits for one,
     holding nothing meanwhile."""
-    last: int | None = None
     told = False
     if not has_project(call):
         raise no_project(call)
     while True:
-        query = _query(last, tail, only)
         remote = await connect(call)
         if remote is None:
             page = await _page(call, ref, query)
             for line in page.lines:
-                wanted.show(line)
-                last = line.n
-            if page.ended and len(page.lines) < PAGE:
-                return
-            if not page.ended:
+                show(line, as_json=call.as_json)
+            query = _behind(query, page.total - 1 if page.reached is None else page.reached)
+            if page.reached is None:
+                if page.ended:
+                    return
                 await news(call, told=told)
                 told = True
             continue
         try:
             async for line in remote.follow(ref, query):
-                wanted.show(line)
-                last = line.n
+                show(line, as_json=call.as_json)
+                query = _behind(query, line.n)
             return
         except EngineUnavailable as gone:
             say(f"{gone.message}; waiting for an engine")
@@ -59,8 +73,6 @@ async def follow_log(call: Call, ref: str, tail: int | None, only: Stream | None
             await remote.close()
 
 
-def _query(last: int | None, tail: int | None, only: Stream | None) -> LogQuery:
-    """What comes after line `last`, or what to begin with."""
-    if last is None and tail is not None:
-        return LogQuery(tail=tail, stream=only, limit=max(PAGE, tail))
-    return LogQuery(after=-1 if last is None else last, stream=only, limit=PAGE)
+def _behind(query: LogQuery, line: int) -> LogQuery:
+    """The same, after this line."""
+    return query.model_copy(update={"after": line, "tail": None})

@@ -1,19 +1,25 @@
 """Verbs that print what came: logs of runs, events of the engine."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from engine.errors import ExitCode
+from engine.errors import ExitCode, Invalid
 from tui.cli.call import Call, Moment, Ref, verb
 from tui.cli.output import say
 from tui.cli.session import has_project, no_project
+
+if TYPE_CHECKING:
+    from engine.api import LogQuery
 
 
 @verb("logs")
 @click.argument("ref", metavar="RUN_OR_TASK", type=Ref())
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on until the run has ended.")
-@click.option("--tail", type=click.IntRange(0, 50_000), metavar="N", help="Begin with the last N lines.")
+@click.option(
+    "--tail", type=click.IntRange(0, 50_000), metavar="N", help="Begin with the last N lines that are wanted."
+)
 @click.option("--since", type=Moment(), metavar="T", help="Leave out what is older: 10m, or an ISO time.")
 @click.option("--grep", metavar="RE", help="Only lines in which this regular expression is found.")
 @click.option("--stream", type=click.Choice(["out", "err"]), help="Only this stream.")
@@ -31,17 +37,27 @@ async def logs(
     The run may be alive or gone. On a terminal control sequences are taken out; into a file or a pipe the text goes as
     it came. With --json each line is {"n", "at", "stream", "text"}.
     """
-    from engine.model import Stream
-    from tui.cli.line_filter import LineFilter
     from tui.cli.reading_logs import follow_log, print_log
 
-    wanted = LineFilter(since, grep, as_json=call.as_json)
-    only = Stream(stream) if stream is not None else None
-    if following:
-        await follow_log(call, ref, tail, only, wanted)
-        return None
-    await print_log(call, ref, tail, only, wanted)
+    query = _query(tail, since, grep, stream)
+    await (follow_log if following else print_log)(call, ref, query)
     return None
+
+
+def _query(tail: int | None, since: datetime | None, grep: str | None, stream: str | None) -> "LogQuery":
+    """What was asked for; Invalid for an expression that is none."""
+    from pydantic import ValidationError
+
+    from engine.api import LogQuery
+    from engine.model import Stream
+    from tui.cli.reading_logs import PAGE
+
+    only = None if stream is None else Stream(stream)
+    try:
+        return LogQuery(tail=tail, since=since, grep=grep, stream=only, limit=max(PAGE, tail or 0))
+    except ValidationError as error:
+        message = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise Invalid(f"--grep: {message}", hint="a regular expression as Python's re has them") from error
 
 
 @verb("events")
