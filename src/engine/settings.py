@@ -39,6 +39,7 @@ class SandboxSettings(Frozen):
     defaults: SandboxLimits = SandboxLimits()
     stop_grace: Seconds = Field(10.0, ge=0, le=600)
     log_limit: Bytes = Field(64 * 1024**2, ge=64 * 1024)
+    log_total: Bytes = Field(4 * 1024**3, ge=64 * 1024)
     work_limit: Bytes = Field(8 * 1024**3, ge=1024**2)
 
 

@@ -37,6 +37,7 @@ EXAMPLES: dict[str, tuple[str, object, str | None]] = {
     "sandbox.defaults.env": ('{ A = "b" }', {"A": "b"}, '"A=b"'),
     "sandbox.stop_grace": ('"3s"', 3.0, '"601s"'),
     "sandbox.log_limit": ('"1m"', 2**20, '"1k"'),
+    "sandbox.log_total": ('"100m"', 100 * 2**20, '"1k"'),
     "ui.theme": ('"nord"', "nord", None),
     "ui.keymap": ('{ "goals.why" = "w" }', {"goals.why": "w"}, '"w"'),
 }

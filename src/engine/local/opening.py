@@ -12,6 +12,7 @@ from engine.dispatch.answers import Answers
 from engine.dispatch.context import Context
 from engine.dispatch.deaths import take_hold
 from engine.dispatch.live import LiveRuns
+from engine.dispatch.log_keeping import keep_logs_within
 from engine.dispatch.memory import HostMemory, host_memory
 from engine.dispatch.recovery import Reconciler
 from engine.dispatch.scheduler import Scheduler
@@ -124,6 +125,7 @@ async def _start(parts: Parts) -> None:
     await reconciler.recover(died=died)
     parts.start("scheduler", parts.scheduler.run())
     parts.start("reconcile", reconciler.keep())
+    parts.start("log room", keep_logs_within(context))
 
 
 def _took_over(tx: Tx, engine: str) -> bool:
