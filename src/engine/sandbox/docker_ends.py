@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from signal import SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGTRAP, Signals
+from signal import SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGTERM, SIGTRAP, Signals
 from typing import Any
 
 from engine.sandbox.driver import Exit
 
 SHIFT = 128  # a shell, and our init, answer 128 + n for a child that signal n ended
 FAULTS = frozenset({SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP})  # nobody picks these as an exit code
+DAEMONS_OWN = frozenset({SHIFT + SIGTERM, SHIFT + SIGKILL})  # a daemon that stops, or finds what it does not keep
+SLACK = 1.0  # seconds between a daemon's end and our word of it
+TAKEN_ALONG = "the container daemon stopped and ended it"
 
 
 def exit_of(state: Mapping[str, Any], signals: Iterable[int] = ()) -> Exit:
@@ -33,6 +36,14 @@ def _signal(code: int, oom: bool, delivered: Iterable[int]) -> int | None:
     number = code - SHIFT
     known = number in FAULTS or number in set(delivered) or (oom and number == SIGKILL)
     return number if known else None
+
+
+def taken_along(state: Mapping[str, Any], away: float) -> bool:
+    """Whether a daemon that has been away since `away`, in seconds since the epoch, ended the container with itself, or
+    as it came back: without live-restore it does so to all of them, and no program had a part in it."""
+    finished = moment(state.get("FinishedAt"))
+    ours = int(state.get("ExitCode", 0)) in DAEMONS_OWN and not state.get("OOMKilled")
+    return ours and finished is not None and finished.timestamp() >= away - SLACK
 
 
 def needs_events(state: Mapping[str, Any]) -> bool:
