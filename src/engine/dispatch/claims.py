@@ -91,7 +91,6 @@ def mark_started(tx: Tx, run: RunRecord, container_id: str | None, *, adopted: b
     """starting → running, and the task with it; Conflict when the run has been ended meanwhile (R24)."""
     if tx.run(RUNS["started"], {"id": run.id, "container_id": container_id, "at": tx.at}) != 1:
         raise Conflict(f"{run.id} is not starting any more")
-    tx.run(TASKS["start_held"], {"id": run.task})
     kind = EventType.SANDBOX_ADOPTED if adopted else EventType.SANDBOX_CREATED
     if run.driver is not DriverName.ENGINE:
         tx.emit(kind, goal=run.goal, task=run.task, run=run.id, name=run.sandbox, container_id=container_id,

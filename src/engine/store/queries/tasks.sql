@@ -36,7 +36,7 @@ SELECT id FROM tasks WHERE id >= :low AND id < :high LIMIT 3;
 
 -- name: move
 UPDATE tasks SET state = :to, version = version + 1, cause = :cause, held_by = :held_by, not_before = :not_before,
-    runs = runs + (:to = 'claimed'),
+    runs = runs + (:to = 'claimed'), engine_deaths = CASE WHEN :to = 'running' THEN 0 ELSE engine_deaths END,
     started_at = CASE WHEN :to IN ('running', 'waiting') THEN :at WHEN :to = 'pending' THEN NULL ELSE started_at END,
     ended_at = CASE WHEN :to IN ('done', 'failed', 'cancelled', 'skipped') THEN :at END
 WHERE id = :id AND state = :frm AND version = :seen;
@@ -64,9 +64,6 @@ UPDATE tasks SET failures = 0, infra_failures = 0, engine_deaths = 0 WHERE id = 
 
 -- name: count_engine_death
 UPDATE tasks SET engine_deaths = engine_deaths + 1 WHERE id = :id RETURNING engine_deaths;
-
--- name: start_held
-UPDATE tasks SET engine_deaths = 0 WHERE id = :id AND engine_deaths > 0;
 
 -- name: mark_cancelling
 UPDATE tasks SET cancelling = 1, version = version + 1, cause = :cause WHERE id = :id AND cancelling = 0;
