@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from engine.about import about
 from engine.dispatch.context import Context
 from engine.dispatch.steps import RUNS
 from engine.errors import StoreError
@@ -18,7 +19,8 @@ async def keep_logs_within(context: Context) -> None:
         try:
             live = {row["id"] for row in await context.database.all(RUNS["live"])}
             for run in await asyncio.to_thread(room.trim, live, context.clock.now()):
-                log.info("the log of %s was dropped: sandbox.log_total", run)
+                with about(run=run):
+                    log.info("the log of %s was dropped: sandbox.log_total", run)
         except (StoreError, OSError) as error:
             log.warning("the room of the logs is not known now: %s", error)
         await context.clock.sleep(context.settings.engine.reconcile_interval)

@@ -91,8 +91,7 @@ def _describe(error: Exception, call: Call) -> Problem:
     if isinstance(error, OSError):  # this machine refused: a full disk, a folder that is not ours
         place = f"{error.filename}: " if error.filename else ""
         return Problem("unavailable", f"{place}{error.strerror or error}", ExitCode.UNAVAILABLE, hint)
-    words = Redactor().text(f"{type(error).__name__}: {error}")
-    return Problem("internal", words, ExitCode.TASK_FAILED, hint)
+    return Problem("internal", f"{type(error).__name__}: {error}", ExitCode.TASK_FAILED, hint)
 
 
 def _record(error: Exception, call: Call) -> Path | None:
@@ -117,11 +116,11 @@ def _show(problem: Problem, *, as_json: bool) -> None:
     from tui.formats import clean
 
     try:
+        shape = Redactor().data({k: getattr(problem, k) for k in ("code", "message", "hint", "details")})
         if as_json:
-            shape = {k: getattr(problem, k) for k in ("code", "message", "hint", "details")}
             print(json.dumps({"error": shape}, default=str), flush=True)
             return
-        print(f"{paint('pilothouse:', 'red', stream=sys.stderr)} {clean(problem.message)}", file=sys.stderr)
+        print(f"{paint('pilothouse:', 'red', stream=sys.stderr)} {clean(shape['message'])}", file=sys.stderr)
         if problem.hint:
             print(f"  {paint('hint:', 'dim', stream=sys.stderr)} {clean(problem.hint)}", file=sys.stderr)
     except OSError:
