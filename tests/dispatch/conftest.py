@@ -7,9 +7,11 @@ from random import Random
 
 import pytest
 from scripted import Bench, ScriptedDriver
+from yard import Open, WorkingDriver, Yard, git
 
 from engine.local import open_local
 from engine.model import DriverName
+from engine.sandbox.driver import Driver
 from engine.settings import EngineSettings, Settings
 
 
@@ -32,3 +34,30 @@ async def opened(project: Path) -> AsyncIterator[Callable[..., Awaitable[Bench]]
 @pytest.fixture
 async def bench(opened: Callable[..., Awaitable[Bench]]) -> Bench:
     return await opened()
+
+
+@pytest.fixture
+async def yards(project: Path) -> AsyncIterator[Open]:
+    """Open engines on one project with an operator's repository, one after the other."""
+    (project / "operator").mkdir()
+    git(project / "operator", "init", "--quiet", "--initial-branch=main")
+    (project / "operator" / "a.txt").write_text("one\n")
+    git(project / "operator", "add", ".")
+    git(project / "operator", "commit", "--quiet", "-m", "first")
+    driver = WorkingDriver(root=project)
+    async with AsyncExitStack() as stack:
+
+        async def open_one(*, visiting: bool = False) -> Yard:
+            engine = EngineSettings(retry_backoff=0.01, spawn_rate=100_000, reconcile_interval=3600)
+            drivers: dict[DriverName, Driver] = {DriverName.PROCESS: driver}
+            settings = Settings(engine=engine)
+            local = await open_local(project, settings, visiting=visiting, random=Random(7), drivers=drivers)
+            stack.push_async_callback(local.close)
+            return Yard(local, driver)
+
+        yield open_one
+
+
+@pytest.fixture
+async def yard(yards: Open) -> Yard:
+    return await yards()

@@ -2,106 +2,16 @@
 
 import errno
 import os
-import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 
 import pytest
-from scripted import Bench, ScriptedDriver, goal_file
+from yard import Open, Yard, git, write
 
 from engine.dispatch.claims import Limits, claim, mark_starting
 from engine.ids import SafeName, random_id
-from engine.local import LocalEngine, open_local
-from engine.model import DriverName, ExitCause, GoalState
-from engine.sandbox.driver import Driver, OwnedSandbox, SandboxSpec, Started
-from engine.settings import EngineSettings, Settings
+from engine.model import ExitCause, GoalState
+from engine.sandbox.driver import OwnedSandbox
 from engine.workspace import repository as storing
-
-Work = Callable[[Path], None]
-
-
-@dataclass
-class WorkingDriver(ScriptedDriver):
-    """Sandboxes that change their work folder when they start."""
-
-    work: Work = lambda folder: None
-    left: list[OwnedSandbox] = field(default_factory=list)
-
-    async def start(self, spec: SandboxSpec) -> Started:
-        started = await super().start(spec)
-        if not started.adopted:
-            self.work(spec.workspace)
-        return started
-
-    async def list_owned(self) -> Sequence[OwnedSandbox]:
-        return [*await super().list_owned(), *self.left]
-
-
-class Yard(Bench):
-    """A bench whose goals have a repository."""
-
-    def __init__(self, engine: LocalEngine, driver: WorkingDriver) -> None:
-        super().__init__(engine, driver)
-        self.driver: WorkingDriver = driver
-
-    @property
-    def project(self) -> Path:
-        return self.driver.root
-
-    async def goal_of(self, *tasks: dict[str, object], start: bool = True) -> str:
-        source = goal_file(*tasks, repo=str(self.project / "operator"))
-        return (await self.goal(source, start=start)).id
-
-    def git(self, goal: str, *words: str) -> str:
-        return git(self.project / ".pilothouse" / "git" / f"{goal}.git", *words)
-
-    def folder(self, run: str) -> Path:
-        return self.driver.work_folder(run)
-
-    async def sandboxes_gone(self) -> None:
-        await self.engine._parts.live.ended()
-
-
-Open = Callable[[], Awaitable[Yard]]
-
-
-def git(folder: Path, *words: str) -> str:
-    identity = ("-c", "user.name=O", "-c", "user.email=o@localhost")
-    done = subprocess.run(["git", *identity, *words], cwd=folder, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
-@pytest.fixture
-async def yards(project: Path) -> AsyncIterator[Open]:
-    """Open engines on one project with an operator's repository, one after the other."""
-    (project / "operator").mkdir()
-    git(project / "operator", "init", "--quiet", "--initial-branch=main")
-    (project / "operator" / "a.txt").write_text("one\n")
-    git(project / "operator", "add", ".")
-    git(project / "operator", "commit", "--quiet", "-m", "first")
-    driver = WorkingDriver(root=project)
-    async with AsyncExitStack() as stack:
-
-        async def open_one() -> Yard:
-            engine = EngineSettings(retry_backoff=0.01, spawn_rate=100_000, reconcile_interval=3600)
-            drivers: dict[DriverName, Driver] = {DriverName.PROCESS: driver}
-            local = await open_local(project, Settings(engine=engine), random=Random(7), drivers=drivers)
-            stack.push_async_callback(local.close)
-            return Yard(local, driver)
-
-        yield open_one
-
-
-@pytest.fixture
-async def yard(yards: Open) -> Yard:
-    return await yards()
-
-
-def write(folder: Path) -> None:
-    (folder / "new.txt").write_text("made\n")
 
 
 @pytest.mark.parametrize(

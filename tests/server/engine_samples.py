@@ -9,11 +9,14 @@ from engine.api import (
     DiffFile,
     EngineInfo,
     GoalView,
+    Leftover,
+    LeftoverKind,
     LogLine,
     LogPage,
     RunView,
     SandboxOutcome,
     SandboxView,
+    Sweep,
     TaskView,
     TreeNode,
     WaitingOn,
@@ -172,6 +175,8 @@ LINES = tuple(
     LogLine(n=n, at=NOON, stream=stream, text=HARD if n % 2 else f"line {n}")
     for n, stream in enumerate([Stream.OUT, Stream.ERR, Stream.GAP, Stream.NOTE, Stream.OUT])
 )
+LEFT = Leftover(kind=LeftoverKind.WORK, name="/srv/work/r-0000000001", run=RUN.id, size=4096, note=HARD)
+SWEEP = Sweep(dry_run=True, leftovers=(LEFT,), unknown=(HARD,))
 PAGE = LogPage(run=RUN.id, lines=LINES, first=0, total=len(LINES), ended=True)
 CARD = DecisionCard(decision=DECISION, blocks=("ship",), diff=DIFF, last_run=RUN, last_lines=LINES)
 SANDBOX = SandboxView(

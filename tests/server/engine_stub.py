@@ -25,6 +25,8 @@ from engine.api import (
     Snapshot,
     Status,
     StopMode,
+    Sweep,
+    SweepOrder,
     TaskView,
     TreeNode,
     Update,
@@ -205,6 +207,10 @@ class StubEngine:
     async def order_sandbox(self, sandbox: str, order: SandboxOrder, by: str = "operator") -> SandboxOutcome:
         self._called("order_sandbox", sandbox, order, by)
         return samples.OUTCOME
+
+    async def gc(self, order: SweepOrder) -> Sweep:
+        self._called("gc", order)
+        return samples.SWEEP
 
     async def stop(self, mode: StopMode) -> None:
         self._called("stop", mode)

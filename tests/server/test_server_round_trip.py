@@ -4,7 +4,7 @@ import engine_samples as samples
 import pytest
 from engine_stub import StubEngine
 
-from engine.api import Answer, CreateGoal, GoalOrder, LogQuery, SandboxOrder, StopMode
+from engine.api import Answer, CreateGoal, GoalOrder, LogQuery, SandboxOrder, StopMode, SweepOrder
 from engine.client import RemoteEngine
 from engine.errors import NotFound
 from engine.model import AnswerKind, Runtime, Stream
@@ -12,6 +12,7 @@ from engine.model import AnswerKind, Runtime, Stream
 ANSWER = Answer(
     version=2, answer=AnswerKind.CHANGES, feedback=samples.HARD, by="me", via="tui", undoable=True, shown_seconds=1.25
 )
+SWEEP = SweepOrder(dry_run=True, logs_older_than=3600)
 CREATE = CreateGoal(
     source=samples.HARD, path="/srv/goal.yaml", variables={"who": samples.HARD}, runtime=Runtime.DOCKER, max_parallel=3
 )
@@ -63,6 +64,7 @@ async def test_each_command_arrives_equal(stub: StubEngine, remote: RemoteEngine
     assert (await remote.switch_dispatch(False, "me")).dispatch is False
     for order in SandboxOrder:
         assert await remote.order_sandbox("ph-1", order, samples.HARD) == samples.OUTCOME
+    assert await remote.gc(SWEEP) == samples.SWEEP
     await remote.stop(StopMode.DRAIN)
     commands = [call for call in stub.calls if call[0] not in ("info", "status", "task")]
     assert commands == [
@@ -77,6 +79,7 @@ async def test_each_command_arrives_equal(stub: StubEngine, remote: RemoteEngine
         ("skip", "g-1/build", "me"),
         ("switch_dispatch", False, "me"),
         *[("order_sandbox", "ph-1", order, samples.HARD) for order in SandboxOrder],
+        ("gc", SWEEP),
         ("stop", StopMode.DRAIN),
     ]
 

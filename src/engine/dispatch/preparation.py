@@ -17,6 +17,7 @@ from engine.workspace import remove_folder
 
 INPUTS = "inputs.json"
 IN_SANDBOX = "/run/pilothouse"
+IO_SUFFIX = ".io"
 
 
 async def prepare(context: Context, driver: Driver, claimed: Claimed) -> SandboxSpec:
@@ -77,7 +78,7 @@ async def _require_confinement(context: Context, driver: Driver, claimed: Claime
 
 def io_folder(work: Path) -> Path:
     """Where a run's inputs lie, beside its work folder."""
-    return work.with_name(work.name + ".io")
+    return work.with_name(work.name + IO_SUFFIX)
 
 
 async def clean_up(context: Context, driver: Driver, run: str) -> None:

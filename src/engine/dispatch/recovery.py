@@ -81,7 +81,7 @@ class Reconciler:
                 if sandbox.name not in names:
                     goal, task, run = (sandbox.labels.get(f"pilothouse.{noun}") for noun in ("goal", "task", "run"))
                     with about(goal=goal, task=task, run=run):
-                        await _remove(self._context, driver, sandbox)
+                        await remove_leftover(self._context, driver, sandbox)
                     removed += 1
         return removed
 
@@ -127,7 +127,9 @@ def _tell_adopted(tx: Tx, run: RunRecord) -> None:
             container_id=run.container_id, driver=run.driver)  # fmt: skip
 
 
-async def _remove(context: Context, driver: Driver, sandbox: OwnedSandbox) -> None:
+async def remove_leftover(context: Context, driver: Driver, sandbox: OwnedSandbox) -> None:
+    """Remove a sandbox that no run owns; what is in its work folder is kept first, and a folder that cannot be kept
+    stays."""
     if sandbox.running:
         try:
             await driver.kill(sandbox.name)

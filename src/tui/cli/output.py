@@ -72,18 +72,19 @@ Answer: TypeAlias = "BaseModel | Sequence[BaseModel] | Mapping[str, object]"
 def put_json(answer: Answer, *, line: bool = False) -> None:
     """One JSON document, or with `line` one JSON line. Escaped to ASCII where a terminal would interpret it."""
     indent = None if line else 2
-    put(json.dumps(_plain(answer), ensure_ascii=line or on_terminal(), indent=indent).replace("\x7f", "\\u007f"))
+    put(json.dumps(plain(answer), ensure_ascii=line or on_terminal(), indent=indent).replace("\x7f", "\\u007f"))
 
 
-def _plain(answer: object) -> object:
+def plain(answer: object) -> object:
+    """Views, however deep in it, as what JSON is made of."""
     from pydantic import BaseModel
 
     if isinstance(answer, BaseModel):
         return answer.model_dump(mode="json")
     if isinstance(answer, dict):
-        return {str(key): _plain(value) for key, value in answer.items()}
+        return {str(key): plain(value) for key, value in answer.items()}
     if isinstance(answer, list | tuple):
-        return [_plain(item) for item in answer]
+        return [plain(item) for item in answer]
     return answer
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from engine.api import EngineInfo, Status
+from engine.api import EngineInfo, Status, Sweep, SweepOrder
 from engine.errors import Unavailable
 from engine.events import Event
 from engine.server.bodies import StopEngine
@@ -83,6 +83,12 @@ async def event_stream(
     """
     resume = after if last_event_id is None else last_event_id
     return EventStream(update_frames(engine.subscribe(resume)), closing)
+
+
+@router.post("/engine/gc")
+async def gc(engine: TheEngine, body: SweepOrder) -> Sweep:
+    """Remove what runs left behind, or with `dry_run` only look; no branch and nothing of a live run ever goes."""
+    return await engine.gc(body)
 
 
 @router.post("/engine/stop", status_code=202)
