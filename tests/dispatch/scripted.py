@@ -26,6 +26,7 @@ class ScriptedDriver:
     finished: set[str] = field(default_factory=set)
     frozen: set[str] = field(default_factory=set)
     refuses_to_pause: Exception | None = None
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     peak: int = 0
     root: Path = Path()
     slow_start: asyncio.Event | None = None
@@ -88,12 +89,15 @@ class ScriptedDriver:
             self.alive[name].set()
 
     async def kill(self, name: SafeName) -> None:
-        await self.stop(name, 0)
+        if name in self.alive:
+            self.alive[name].set()
 
     async def pause(self, name: SafeName) -> None:
         if self.refuses_to_pause is not None:
             raise self.refuses_to_pause
-        self.frozen.add(name)
+        async with self.changed:
+            self.frozen.add(name)
+            self.changed.notify_all()
 
     async def unpause(self, name: SafeName) -> None:
         self.frozen.discard(name)
