@@ -176,6 +176,9 @@ async def test_r96_the_question_ends_with_its_goal_and_the_probe_goes_on_elsewhe
 ) -> None:
     bench = await opened()
     goal = await fallen(bench, machine)
+    asked = await question(bench)
+    await bench.engine.cancel(f"{goal}/{asked.task_key}")
+    assert (await question(bench)).id == asked.id  # it is not about the task that it stands at
     other = await bench.goal(goal_file({"id": "only", "run": "exit 0"}))
     await bench.engine.cancel(goal)
     await bench.ended(goal)

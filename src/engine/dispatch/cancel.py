@@ -1,6 +1,6 @@
 """Cancelling: stored first, then carried out (R95, R96). What runs ends with its run, never before it."""
 
-from engine.dispatch.closing import close_waits, request_end
+from engine.dispatch.closing import close_waits, end_question_below, request_end
 from engine.dispatch.goal_moves import end_goal_if_settled, move_goal
 from engine.dispatch.moves import move
 from engine.dispatch.steps import GOALS, TASKS, brief, leaves
@@ -17,6 +17,7 @@ def cancel_goal(tx: Tx, goal: str, cause: str) -> None:
     if state in FINAL_GOAL_STATES:
         raise IllegalMove(f"{goal} is {state} already", details={"state": state})
     tx.run(GOALS["mark_cancelling"], {"id": goal, "cause": cause})
+    end_question_below(tx, goal)
     live = _cancel_leaves(tx, [dict(leaf) for leaf in tx.all(TASKS["unended_leaves"], {"goal": goal})], cause)
     end_goal_if_settled(tx, goal)
     after = tx.one(GOALS["get"], {"id": goal})

@@ -12,7 +12,7 @@ SELECT id FROM decisions WHERE id >= :low AND id < :high LIMIT 3;
 SELECT * FROM decisions WHERE state IN ('pending', 'staged') ORDER BY opened_at, id;
 
 -- name: open_of_task
-SELECT * FROM decisions WHERE task = :task AND state IN ('pending', 'staged');
+SELECT * FROM decisions WHERE task = :task AND kind <> 'infrastructure' AND state IN ('pending', 'staged');
 
 -- name: open_of_subject
 SELECT * FROM decisions WHERE subject = :subject AND state IN ('pending', 'staged');
