@@ -239,7 +239,7 @@ async def test_approve_answers_what_was_shown_in_its_own_name(kind: DecisionKind
     assert (answer.by, answer.via, answer.undoable) == ("headless", "on-gate approve", False)
 
 
-@pytest.mark.parametrize("kind", [DecisionKind.SPAWN_FAILURE, DecisionKind.FAILURE])
+@pytest.mark.parametrize("kind", [DecisionKind.SPAWN_FAILURE, DecisionKind.FAILURE, DecisionKind.INFRASTRUCTURE])
 async def test_r129_approve_never_answers_for_a_failure(kind: DecisionKind, stage: GoalStage) -> None:
     answered = answers(stage, lambda _decision, _answer: None)
     stage.asks(kind=kind)
