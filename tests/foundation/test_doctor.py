@@ -9,13 +9,17 @@ import pytest
 
 from engine.instance_lock import InstanceLock
 from engine.local import doctor
-from engine.local.doctor import Finding, examine
+from engine.local.doctor import examine
+from engine.local.finding import Finding
 from engine.model import Runtime
 from engine.paths import ProjectPaths
 from engine.sandbox.process_confinement import Confinement
 from engine.settings import Settings, load_settings
 
-NAMES = ["python", "sqlite", "file system", "disk", "engine", "socket path", "terminal", "git", "docker", "processes"]
+NAMES = [
+    *("python", "sqlite", "file system", "disk", "engine", "socket path", "terminal", "open files", "inotify"),
+    *("memory", "clock", "git", "docker", "processes"),
+]
 
 
 def without_daemon(project: Path, **flags: object) -> Settings:
@@ -83,7 +87,7 @@ async def test_a_lock_whose_holder_died_is_called_stale(project: Path) -> None:
     paths.lock.write_text(f'{{"pid": {os.getpid()}, "created": 1.0, "host": "{os.uname().nodename}"}}')
     found = (await findings(project))["engine"]
     assert found.ok
-    assert "takes it over" in found.detail
+    assert "engine.lock of one that died: the next start takes it over" in found.detail
 
 
 async def test_a_running_engine_is_named_and_must_answer(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

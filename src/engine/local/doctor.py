@@ -10,10 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.api.answers import View
+from engine.api import Engine, LeftoverKind, SweepOrder
 from engine.errors import NotFound, PilothouseError
 from engine.ids import Kind, random_id
 from engine.instance_lock import InstanceLock
+from engine.local.doctor_limits import clock, daemon, inotify, memory, open_files
+from engine.local.finding import Finding
 from engine.model import Runtime
 from engine.paths import ProjectPaths
 from engine.settings import Settings
@@ -25,28 +27,36 @@ OLDEST_GIT = (2, 38)  # merge-tree --write-tree
 SOCKET_LIMIT = 100  # bytes of a Unix socket path that every system takes
 FREE_DISK = 1024**3
 GIT_SECONDS = 5.0
-
-
-class Finding(View):
-    """One check: `detail` is what was found, `fix` what to do when it is not ok (or worth knowing when it is)."""
-
-    name: str
-    ok: bool
-    detail: str
-    fix: str = ""
+WORDS = {
+    LeftoverKind.SANDBOX: "sandboxes without a run",
+    LeftoverKind.WORK: "work folders of ended runs",
+    LeftoverKind.LOG: "old logs",
+}
 
 
 async def examine(root: Path, settings: Settings) -> list[Finding]:
     """Look at everything a goal needs on this machine, in a fixed order. Raises nothing for what is missing."""
     paths = ProjectPaths(await asyncio.to_thread(root.resolve))
-    here, git, containers, processes = await asyncio.gather(
-        asyncio.to_thread(_here, paths), _git(), _containers(paths, settings), _processes(paths, settings)
-    )
-    return [*here, git, *containers, processes]
+    here, time, git, containers, kernel, processes = await asyncio.gather(
+        asyncio.to_thread(_here, paths, settings), clock(), _git(), _containers(paths, settings),
+        daemon(settings.sandbox.docker_host), _processes(paths, settings),
+    )  # fmt: skip
+    return [*here, time, git, *containers, *kernel, processes]
 
 
-def _here(paths: ProjectPaths) -> Sequence[Finding]:
-    return [_python(), _sqlite(), _file_system(paths), _disk(paths), _engine(paths), _socket(paths), _terminal()]
+def _here(paths: ProjectPaths, settings: Settings) -> Sequence[Finding]:
+    place = [_file_system(paths), _disk(paths), _engine(paths), _socket(paths)]
+    return [_python(), _sqlite(), *place, _terminal(), open_files(), inotify(), memory(settings)]
+
+
+async def leftovers(engine: Engine) -> Finding:
+    """What ended runs of this project left behind, and what of their work only a salvage branch keeps."""
+    sweep = await engine.gc(SweepOrder(dry_run=True))
+    count = {kind: sum(left.kind is kind for left in sweep.leftovers) for kind in LeftoverKind}
+    found = [f"{n} {WORDS[kind]}" for kind, n in count.items() if n]
+    detail = ", ".join([*found, *sweep.unknown]) or "none"
+    fix = "`pilothouse gc --dry-run` names them, `pilothouse gc` removes them" if found else ""
+    return Finding(name="leftovers", ok=not count[LeftoverKind.SANDBOX], detail=detail, fix=fix)
 
 
 def _python() -> Finding:
@@ -146,7 +156,8 @@ def _disk(paths: ProjectPaths) -> Finding:
 def _engine(paths: ProjectPaths) -> Finding:
     holder = InstanceLock(paths.lock).holder()
     if holder is None:
-        left = " (a lock of one that died is left; the next start takes it over)" if paths.lock.exists() else ""
+        dead = [path.name for path in (paths.lock, paths.socket) if path.exists()]
+        left = f" ({' and '.join(dead)} of one that died: the next start takes it over)" if dead else ""
         return Finding(name="engine", ok=True, detail=f"none is running on this project{left}")
     detail = f"pid {holder.pid} on {holder.host} since {holder.started_at:%Y-%m-%d %H:%M:%S} UTC"
     if holder.host != socket.gethostname() or _answers(paths.socket):

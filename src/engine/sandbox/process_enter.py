@@ -24,7 +24,7 @@ def main() -> None:
     command = os.fork()  # a PID namespace is entered by being born in it
     if command == 0:
         try:
-            jail.become(replace(launch, argv=argv))
+            jail.become(replace(launch, argv=argv, env={**launch.env, **_terminal()}))
         except (OSError, ValueError) as error:
             os.write(2, f"cannot run {argv[0]!r}: {error}\n".encode())
         finally:
@@ -32,6 +32,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     code = os.waitstatus_to_exitcode(os.waitpid(command, 0)[1])
     sys.exit(128 - code if code < 0 else code)
+
+
+def _terminal() -> dict[str, str]:
+    """What a command has to know of the terminal it was given."""
+    return {"TERM": os.environ.get("TERM", "dumb")} if os.isatty(0) else {}
 
 
 def _join(shim: int) -> None:

@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import struct
+import termios
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -106,6 +107,8 @@ def can_become(uid: int) -> bool:
 def become(launch: Launch) -> None:
     """Turn this freshly forked process into the command; returns only by OSError or ValueError."""
     os.setsid()
+    if os.isatty(0):  # an operator's shell: its keys are for whatever runs in the foreground of this session
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     with suppress(OSError):

@@ -5,9 +5,10 @@ from pathlib import Path
 from engine.errors import Conflict, ExitCode, Unavailable
 from tui.cli.call import Call, verb
 from tui.cli.output import paint, put, put_json, say
-from tui.cli.session import make_state
+from tui.cli.session import has_project, look, make_state
 from tui.cli.starter import GOAL, SETTINGS
 
+STORE = {"sqlite", "file system", "engine"}  # what has to be well before the store is opened
 FILES = {"pilothouse.toml": SETTINGS, "goal.yaml": GOAL}
 
 
@@ -48,10 +49,12 @@ async def doctor(call: Call) -> ExitCode:
 
     Exit code 1 when something is.
     """
-    from engine.local.doctor import examine
+    from engine.local import examine, leftovers
     from tui.formats import clean
 
-    findings = await examine(call.paths.root, call.settings)
+    findings = list(await examine(call.paths.root, call.settings))
+    if has_project(call) and all(finding.ok for finding in findings if finding.name in STORE):
+        findings.append(await look(call, leftovers))
     bad = [finding for finding in findings if not finding.ok]
     if call.as_json:
         put_json(findings)
