@@ -80,6 +80,14 @@ class ShowLogs(Message):
         self.label = label
 
 
+class ShowShell(Message):
+    """Open a shell in the live sandbox of a task."""
+
+    def __init__(self, task: str) -> None:
+        super().__init__()
+        self.task = task
+
+
 class ShowCard(Message):
     """Open the card of a decision."""
 
