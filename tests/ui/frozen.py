@@ -12,11 +12,14 @@ from engine.api import (
     DecisionView,
     Diff,
     EngineInfo,
+    GoalOrder,
     GoalView,
     LogLine,
     LogPage,
     LogQuery,
     RunView,
+    SandboxOrder,
+    SandboxOutcome,
     SandboxView,
     Snapshot,
     Status,
@@ -28,7 +31,7 @@ from engine.api import (
 )
 from engine.errors import NotFound, PilothouseError, StaleVersion
 from engine.events import Event, EventType
-from engine.model import DecisionState, Runtime
+from engine.model import DecisionState, GoalState, Runtime
 
 T = TypeVar("T")
 NOON = datetime(2026, 5, 4, 14, 20, 7, tzinfo=UTC)
@@ -218,6 +221,31 @@ class FrozenEngine:
         self.calls.append(("undo", decision))
         version = self.cards[decision].decision.version + 1
         return self.change(decision, state=DecisionState.PENDING, version=version, answer=None, effective_at=None)
+
+    async def order_goal(self, goal: str, order: GoalOrder, by: str = "operator") -> GoalView:
+        self.calls.append(("order_goal", (goal, order)))
+        state = {GoalOrder.PAUSE: GoalState.PAUSED, GoalOrder.RESUME: GoalState.ACTIVE}.get(order, GoalState.DRAINING)
+        self.goals[goal] = self._found(self.goals, goal).model_copy(update={"state": state})
+        return self.goals[goal]
+
+    async def retry(self, ref: str, *, fresh: bool = False, by: str = "operator") -> GoalView:
+        self.calls.append(("retry", ref))
+        return next(iter(self.goals.values()))
+
+    async def skip(self, ref: str, by: str = "operator") -> GoalView:
+        self.calls.append(("skip", ref))
+        return next(iter(self.goals.values()))
+
+    async def switch_dispatch(self, on: bool, by: str = "operator") -> EngineInfo:
+        self.calls.append(("switch_dispatch", on))
+        self.engine = self.engine.model_copy(update={"dispatch": on})
+        return self.engine
+
+    async def order_sandbox(self, sandbox: str, order: SandboxOrder, by: str = "operator") -> SandboxOutcome:
+        self.calls.append(("order_sandbox", (sandbox, order)))
+        frozen = order is SandboxOrder.FREEZE
+        self.boxes = [b.model_copy(update={"frozen": frozen}) if b.name == sandbox else b for b in self.boxes]
+        return SandboxOutcome(name=sandbox, state="frozen" if frozen else "running")
 
     async def stop(self, mode: StopMode) -> None:
         self.calls.append(("stop", mode))

@@ -47,7 +47,7 @@ VERBS = {  # of the command line
     "status",
     "decisions",
     "logs",
-    "sandboxes",
+    "sandboxes", "shell",
     "undo",
     "stop",
     "why",
@@ -55,6 +55,13 @@ VERBS = {  # of the command line
     "cancel",
     "run",
     "decide",
+    "dispatch",
+    "retry",
+    "skip",
+    "pause",
+    "freeze",
+    "kill",
+    "shell",
 }
 UI_ONLY = re.compile(
     r"(move|find|detail|diff|dialog|form)\..*"

@@ -10,14 +10,14 @@ from engine.events import Event, EventType
 from engine.headless.facts import Facts, may_settle
 from engine.headless.gates import only_a_human_helps
 from engine.headless.outcome import ended_with
-from engine.model import GoalState
+from engine.model import LIVE_TASK_STATES, GoalState
 
 
 async def until_idle(engine: Engine, emit: Callable[[Event], None], *, after: int | None = None) -> ExitCode:
     """Emit all events (above `after`, default: from this moment on) until no goal can go on by itself.
 
     DONE when all that ended meanwhile ended well, else TASK_FAILED (or the one code they share), which counts before
-    GATE_PENDING: a human is waited for. INTERRUPTED when the engine stops first.
+    GATE_PENDING: a human is waited for, or the kill switch is off. INTERRUPTED when the engine stops first.
     """
     ended: set[str] = set()
 
@@ -40,7 +40,7 @@ async def until_idle(engine: Engine, emit: Callable[[Event], None], *, after: in
     if goals is None:
         return ExitCode.INTERRUPTED
     await facts.catch_up()
-    return _code(goals, ended)
+    return _code(goals, ended, dispatch=(await engine.info()).dispatch)
 
 
 class _Watch:
@@ -60,11 +60,14 @@ class _Watch:
     async def idle(self) -> Sequence[GoalView] | None:
         """All goals, once none of them can go on by itself."""
         while True:
-            seen = (await self._engine.info()).seq
+            info = await self._engine.info()
+            seen = info.seq
             goals = (await self._engine.status()).goals
             decisions = await self._engine.decisions()
             self._seen = seen
             self._undecided = bool(decisions)
+            if not info.dispatch and not any(_runs(goal) for goal in goals):
+                return goals  # whatever is ready waits for the operator who switched dispatch off
             if not all(_is_idle(goal, decisions) for goal in goals):
                 return None
             if await self._facts.stand_still([goal.id for goal in goals if goal.state is GoalState.ACTIVE]):
@@ -73,8 +76,10 @@ class _Watch:
 
 def _is_idle(goal: GoalView, decisions: Sequence[DecisionView]) -> bool:
     match goal.state:
-        case GoalState.DONE | GoalState.FAILED | GoalState.CANCELLED | GoalState.DRAFT | GoalState.PAUSED:
+        case GoalState.DONE | GoalState.FAILED | GoalState.CANCELLED | GoalState.DRAFT:
             return True
+        case GoalState.PAUSED:
+            return not _runs(goal)
         case GoalState.ACTIVE:
             return only_a_human_helps(goal, decisions)
         case GoalState.DRAINING:
@@ -83,11 +88,16 @@ def _is_idle(goal: GoalView, decisions: Sequence[DecisionView]) -> bool:
             assert_never(goal.state)
 
 
-def _code(goals: Sequence[GoalView], ended: set[str]) -> ExitCode:
+def _runs(goal: GoalView) -> bool:
+    """Whether a task of it runs, which it does to its end."""
+    return any(goal.counts.get(state, 0) for state in LIVE_TASK_STATES)
+
+
+def _code(goals: Sequence[GoalView], ended: set[str], *, dispatch: bool) -> ExitCode:
     failures = {ended_with(goal) for goal in goals if goal.id in ended and goal.state is GoalState.FAILED}
     if failures:
         return failures.pop() if len(failures) == 1 else ExitCode.TASK_FAILED
     active = [goal for goal in goals if goal.state is GoalState.ACTIVE]
-    if any(not goal.waiting_on for goal in active):
+    if dispatch and any(not goal.waiting_on for goal in active):
         return ExitCode.TASK_FAILED  # it waits for nothing at all: a fault (R29), not a gate
     return ExitCode.GATE_PENDING if active else ExitCode.DONE

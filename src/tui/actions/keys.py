@@ -18,6 +18,7 @@ _NAMES = {
     "slash": "/",
     "at": "@",
     "number_sign": "#",
+    "greater_than_sign": ">",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "left_curly_bracket": "{",

@@ -9,8 +9,9 @@ from engine.api import StopMode
 from engine.errors import PilothouseError
 from engine.model import DecisionState
 from tui.actions import Scope
+from tui.app.lending import lend_terminal
 from tui.formats import clean, short
-from tui.messages import Overview, ShowCard, ShowHelp, ShowLogs, ShowNode
+from tui.messages import Overview, ShowCard, ShowHelp, ShowLogs, ShowNode, ShowShell
 from tui.screens.base import Panel
 from tui.screens.card import Card
 from tui.screens.decisions import DecisionsScreen
@@ -19,6 +20,7 @@ from tui.screens.goals import GoalsScreen
 from tui.screens.help import Help
 from tui.screens.leaving import Leaving
 from tui.screens.logs import LogsScreen
+from tui.screens.switch import Switch
 from tui.widgets.background import start
 
 P = TypeVar("P", bound=Panel)
@@ -58,6 +60,25 @@ class Ways(App[StopMode | None]):
     def on_show_logs(self, message: ShowLogs) -> None:
         self._go("logs")
         self._root(LogsScreen).open_log(message.ref, message.label)
+
+    def on_show_shell(self, message: ShowShell) -> None:
+        start(self, self._shell, message.task, group="shell")
+
+    async def _shell(self, task: str) -> None:
+        """On this terminal; why it could not be is told once the screen is back."""
+        status = self.overview.status
+        if status is None or not self.can_suspend:
+            self.notify("a shell needs a terminal of its own: `pilothouse shell`", markup=False)
+            return
+        code, said = await lend_terminal(self, ["--project", status.engine.project, "shell", task])
+        refused = said.partition("pilothouse: ")[2]
+        if code and refused:
+            self.notify(clean(refused)[:500], severity="error", markup=False)
+
+    @property
+    def can_suspend(self) -> bool:
+        """Whether the terminal can be lent; a screen in a test or a browser has none."""
+        return self._driver is not None and self._driver.can_suspend
 
     def _root(self, kind: type[P]) -> P:
         """The first screen of the current mode, which may still have to be laid out."""
@@ -106,6 +127,24 @@ class Ways(App[StopMode | None]):
 
     def _panel(self) -> Panel | None:
         return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Panel)), None)
+
+    def action_dispatch(self) -> None:
+        status = self.overview.status
+        if status is not None:
+            self.push_screen(Switch(on=status.engine.dispatch), self._switch)
+
+    def _switch(self, choice: object) -> None:
+        if choice in ("on", "off"):
+            start(self, self._dispatch, choice == "on", group="dispatch")
+
+    async def _dispatch(self, on: bool) -> None:
+        try:
+            info = await self.deck.engine.switch_dispatch(on, by=self.deck.operator)
+        except PilothouseError as error:
+            self.notify(clean(error.message), severity="error", markup=False)
+        else:
+            self.notify(f"dispatch is {'on' if info.dispatch else 'off'}", markup=False)
+        self.deck.feed.refresh()
 
     def action_copy(self) -> None:
         panel = self._panel()

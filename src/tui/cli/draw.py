@@ -115,7 +115,7 @@ def sandbox_lines(live: Sequence[SandboxView]) -> list[str]:
         (
             s.name,
             s.driver.value,
-            s.state.value,
+            "frozen" if s.frozen else s.state.value,
             one_line(s.task_key),
             ago(s.started_at, now),
             size(s.memory),

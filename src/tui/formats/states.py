@@ -21,6 +21,7 @@ _GLYPHS: dict[str, tuple[str, str]] = {
     RunState.CREATED: ("○", "."),
     RunState.STARTING: ("◔", "c"),
     RunState.ENDED: ("●", "*"),
+    "frozen": ("□", "z"),
 }
 SHORT = 6  # `d-8k2m`: twenty random bits tell the few decisions one sees at a time apart
 

@@ -9,11 +9,14 @@ from engine.api import TreeNode
 from tui.actions import bindings_of
 from tui.messages import Overview, ShowLogs
 from tui.screens.deck import Deck
-from tui.screens.node_work import NodeWork, Subject, subject_of
+from tui.screens.node_work import NodeWork
+from tui.screens.subject import Subject, subject_of
 from tui.widgets.detail import Detail
 from tui.widgets.rows import Rows
 
-KEYS = ("goals.why", "goals.logs", "goals.diff", "goals.answer", "goals.cancel")
+KEYS = (
+    "goals.why", "goals.logs", "goals.diff", "goals.answer", "goals.cancel", "goals.retry", "goals.skip", "goals.pause",
+)  # fmt: skip
 
 
 class DetailScreen(NodeWork):

@@ -10,8 +10,9 @@ from engine.model import TaskState
 from tui.formats import clean
 from tui.screens.ask import PathForm
 from tui.screens.finding import Finding
-from tui.screens.node_work import NodeWork, Subject, subject_of
+from tui.screens.node_work import NodeWork
 from tui.screens.reader import Reader
+from tui.screens.subject import Subject, subject_of
 from tui.themes import Line, Tone
 from tui.widgets.goal_tree import FAILED, GoalTree
 from tui.widgets.lines import fold

@@ -1,53 +1,27 @@
 """What one does with a goal or a task, the same wherever it is shown: why, logs, diff, answer, cancel."""
 
-from typing import NamedTuple
-
-from engine.api import GoalView, TreeNode
-from engine.model import FINAL_GOAL_STATES, FINAL_TASK_STATES, DecisionState
 from tui.formats import one_line, short
-from tui.messages import Overview, ShowCard, ShowLogs
+from tui.messages import ShowCard, ShowLogs, ShowShell
 from tui.screens.ask import Confirm
-from tui.screens.base import Panel
+from tui.screens.ordering import ORDERS, Ordering
 from tui.screens.reader import DiffReader, Reader
+from tui.screens.subject import Subject
 from tui.themes import Line, Tone
 from tui.widgets.overviews import why_lines
 
 
-class Subject(NamedTuple):
-    """A goal or a task keys act on. `label` is foreign text; `decision` is the id of what waits for a human."""
-
-    ref: str
-    label: str
-    what: str
-    alive: bool
-    runs: int
-    decision: str | None
-
-
-def subject_of(goal: GoalView | None, node: TreeNode | None, overview: Overview) -> Subject | None:
-    """What a row of the tree is: a task of a goal, or the goal itself."""
-    if goal is None:
-        return None
-    mine = (d for d in overview.decisions if (d.task == node.id if node is not None else d.goal == goal.id))
-    waiting = next((d.id for d in mine if d.state is DecisionState.PENDING), None)
-    if node is None:
-        return Subject(goal.id, goal.title, "goal", goal.state not in FINAL_GOAL_STATES, 0, waiting)
-    return Subject(node.id, node.key, "task", node.state not in FINAL_TASK_STATES, node.runs, waiting)
-
-
-class NodeWork(Panel):
+class NodeWork(Ordering):
     """Keys of the panels that show goals and tasks; subclasses say what is under the cursor."""
-
-    def subject(self) -> Subject | None:
-        raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys need something they can act on."""
-        if action not in ("why", "logs", "diff", "answer", "cancel"):
+        if action not in ("why", "logs", "diff", "shell", "answer", "cancel", *ORDERS):
             return True
         subject = self.subject() if self.is_laid_out else None
         if subject is None:
             return False
+        if action in ORDERS:
+            return self.may_order(action, subject)
         match action:
             case "answer":
                 return subject.decision is not None
@@ -55,6 +29,8 @@ class NodeWork(Panel):
                 return subject.alive
             case "logs":
                 return subject.runs > 0
+            case "shell":
+                return any(box.task == subject.ref for box in self.deck.feed.overview.sandboxes)
         return True
 
     def action_why(self) -> None:
@@ -71,6 +47,11 @@ class NodeWork(Panel):
         subject = self.subject()
         if subject is not None:
             self.post_message(ShowLogs(subject.ref, one_line(subject.label)))
+
+    def action_shell(self) -> None:
+        subject = self.subject()
+        if subject is not None:
+            self.post_message(ShowShell(subject.ref))
 
     def action_diff(self) -> None:
         subject = self.subject()

@@ -7,7 +7,8 @@ from textual.binding import BindingType
 
 from tui.actions import Scope, bindings
 from tui.messages import Overview
-from tui.screens.node_work import NodeWork, Subject
+from tui.screens.node_work import NodeWork
+from tui.screens.subject import Subject, of_sandbox
 from tui.widgets.bars import Bar
 from tui.widgets.rows import Rows
 from tui.widgets.sandbox_list import SandboxList, columns
@@ -32,7 +33,7 @@ class SandboxesScreen(NodeWork):
 
     def subject(self) -> Subject | None:
         box = self.boxes.sandbox(self.boxes.cursor)
-        return None if box is None else Subject(box.task, box.task_key, "task", True, 1, None)
+        return None if box is None else of_sandbox(box)
 
     def paint(self, overview: Overview) -> None:
         self.boxes.paint(overview)

@@ -73,11 +73,11 @@ def header(overview: Overview, now: datetime, *, wide: bool) -> tuple[Line, Line
     engine = status.engine
     name = one_line(engine.project.rstrip("/").rpartition("/")[2]) or "pilothouse"
     waits = sum(goal.waiting and goal.state is GoalState.ACTIVE for goal in status.goals)
-    dispatch = "on" if engine.state == "running" else engine.state
+    dispatch = engine.state if engine.state != "running" else "on" if engine.dispatch else "off"
     left: list[Piece] = [
         (f" {name}", Tone.HEAD),
         (gap + "dispatch ", Tone.DIM),
-        (dispatch, Tone.GOOD if dispatch == "on" else Tone.WARN),
+        (dispatch, Tone.GOOD if dispatch == "on" else Tone.ALERT if dispatch == "off" else Tone.WARN),
         (gap + "runs ", Tone.DIM),
         (f"{engine.live_runs}/{engine.max_parallel}", Tone.BUSY if engine.live_runs else Tone.PLAIN),
         (gap + "waits ", Tone.DIM),

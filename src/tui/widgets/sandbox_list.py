@@ -27,14 +27,15 @@ class SandboxList(Rows):
 
     def row(self, ref: str, width: int) -> Line:
         box = self._known[ref]
-        tone = STATE_TONES.get(box.state, Tone.PLAIN)
+        word = "frozen" if box.frozen else str(box.state)
+        tone = Tone.WARN if box.frozen else STATE_TONES.get(box.state, Tone.PLAIN)
         wide = width >= 100
         name = 34 if wide else 0
         rest = width - 2 - 10 - 8 - 7 - 8 - 6 - 9 - name
         return [
-            (glyph(box.state) + " ", tone),
+            (glyph(word) + " ", tone),
             (fit(one_line(box.task_key), rest), Tone.STRONG),
-            (fit(str(box.state), 10), tone),
+            (fit(word, 10), tone),
             (fit(box.driver.value, 8), Tone.DIM),
             (f"{ago(box.started_at, self._now()):>6} ", Tone.DIM),
             (f"{size(box.memory):>7} ", Tone.PLAIN),

@@ -1,0 +1,63 @@
+"""Verbs that act on one sandbox of the running engine: freeze, thaw, kill, rm."""
+
+import click
+
+from engine.errors import ExitCode
+from tui.cli.call import Call, Ref, operator, verb
+from tui.cli.output import put, put_json
+from tui.cli.session import running_engine
+
+
+@verb("freeze")
+@click.argument("sandbox", type=Ref())
+async def freeze(call: Call, sandbox: str) -> ExitCode | None:
+    """Let a sandbox and its time limits stand still.
+
+    SANDBOX is its name, a unique prefix of that, or a run or task. Neither its timeout nor its idle timeout goes on
+    until `thaw`, over a restart of the engine too.
+    """
+    await _order(call, sandbox, "freeze")
+    return None
+
+
+@verb("thaw")
+@click.argument("sandbox", type=Ref())
+async def thaw(call: Call, sandbox: str) -> ExitCode | None:
+    """Let a frozen sandbox go on."""
+    await _order(call, sandbox, "thaw")
+    return None
+
+
+@verb("kill")
+@click.argument("sandbox", type=Ref())
+async def kill(call: Call, sandbox: str) -> ExitCode | None:
+    """End a run at once, without its cooperation.
+
+    It counts as no failure: its task is blocked and asks whether it runs again. `retry` says yes, `skip` goes on
+    without it, `cancel` ends it for good. Returns when the run has ended.
+    """
+    await _order(call, sandbox, "kill")
+    return None
+
+
+@verb("rm")
+@click.argument("sandbox", type=Ref())
+async def rm(call: Call, sandbox: str) -> ExitCode | None:
+    """Remove what is left of a sandbox that has ended or belongs to no run; one that is alive is refused."""
+    await _order(call, sandbox, "remove")
+    return None
+
+
+async def _order(call: Call, sandbox: str, word: str) -> None:
+    from engine.api import SandboxOrder
+
+    engine = await running_engine(call)
+    try:
+        outcome = await engine.order_sandbox(sandbox, SandboxOrder(word), operator())
+    finally:
+        await engine.close()
+    if call.as_json:
+        put_json(outcome)
+    else:
+        task = f" ({outcome.task_key})" if outcome.task_key else ""
+        put(f"{outcome.name}{task} is {outcome.state}")
