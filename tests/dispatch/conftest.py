@@ -61,3 +61,11 @@ async def yards(project: Path) -> AsyncIterator[Open]:
 @pytest.fixture
 async def yard(yards: Open) -> Yard:
     return await yards()
+
+
+@pytest.fixture(params=[pytest.param("docker", marks=pytest.mark.docker), "process"])
+def runtime(request: pytest.FixtureRequest) -> str:
+    """A driver that can run; under docker the default image is there."""
+    if request.param == "docker":
+        request.getfixturevalue("sandbox_image")
+    return str(request.param)

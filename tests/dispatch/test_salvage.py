@@ -13,6 +13,8 @@ from engine.model import ExitCause, GoalState
 from engine.sandbox.driver import OwnedSandbox
 from engine.workspace import repository as storing
 
+pytestmark = pytest.mark.allow_blocking("the operator's own git runs between the calls")
+
 
 @pytest.mark.parametrize(
     ("command", "cause"),

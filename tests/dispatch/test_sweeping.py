@@ -14,6 +14,8 @@ from engine.ids import SafeName
 from engine.model import GoalState
 from engine.sandbox.driver import OwnedSandbox
 
+pytestmark = pytest.mark.allow_blocking("the operator's own git runs between the calls")
+
 
 def listing(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))

@@ -71,7 +71,11 @@ class Sweeper:
         for name, driver in self._context.drivers.items():
             if name in self._silent:
                 continue  # a sandbox nobody can ask about may still work in one of them
-            place = driver.work_folder("r-any").parent
+            try:
+                place = driver.work_folder("r-any").parent
+            except PilothouseError as error:
+                self._unknown.append(f"work folders of {name}: {error.message}")
+                continue
             names = {path.name.removesuffix(IO_SUFFIX) for path in await asyncio.to_thread(_folders, place)}
             for run_name in sorted(names):
                 run = await self._ended(run_name)
