@@ -9,6 +9,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from engine.redaction import Redactor
+
 NANO = 1_000_000_000
 SEGMENT = 8 * 1024**2
 KEEP = 8
@@ -36,9 +38,13 @@ def segment_path(folder: Path, lines_before: int) -> Path:
 
 
 class Writer:
-    """Stores whole lines as they are completed; what a full disk refuses is counted and told by a gap line."""
+    """Stores whole lines, without their secrets, as they are completed; what a full disk refuses is counted and told by
+    a gap line."""
 
-    def __init__(self, folder: Path, *, segment: int = SEGMENT, keep: int = KEEP) -> None:
+    def __init__(
+        self, folder: Path, *, segment: int = SEGMENT, keep: int = KEEP, redactor: Redactor | None = None
+    ) -> None:
+        self._redactor = redactor or Redactor()
         self._folder, self._segment, self._keep = folder, segment, keep
         self._total = self._size = self._last = self._lost = 0
         self._parts: dict[bytes, bytearray] = {}
@@ -74,6 +80,7 @@ class Writer:
         return text[:LINE_LIMIT] + f" … [{cut} bytes cut]".encode() if cut else text
 
     def _store(self, mark: bytes, lines: list[bytes]) -> None:
+        lines = self._without_secrets(mark, lines)
         if self._lost:
             gap = f"{self._lost} lines are missing here: the disk took no more".encode()
             if not self._write(self._stamped(b"g", [gap]), 1):
@@ -82,6 +89,10 @@ class Writer:
             self._lost = 0
         if not self._write(self._stamped(mark, lines), len(lines)):
             self._lost += len(lines)
+
+    def _without_secrets(self, mark: bytes, lines: list[bytes]) -> list[bytes]:
+        marked = b"\n".join([mark + line for line in lines])
+        return [line[len(mark) :] for line in self._redactor.lines(marked, len(mark)).split(b"\n")]
 
     def _stamped(self, mark: bytes, lines: list[bytes]) -> bytes:
         """Stored form; stamps never repeat or run backwards, whatever the clock does."""

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+from engine.redaction import Redactor
 from engine.sandbox import process_jail as jail
 from engine.sandbox.process_output import Writer
 from engine.sandbox.process_records import EXIT, LAUNCH, SHIM, read_record, write_record
@@ -44,7 +45,7 @@ def main() -> None:
 
 def _take_charge(folder: Path, telling: int) -> None:
     launch = jail.Launch(**(read_record(folder / LAUNCH) or {}))
-    output = Writer(folder)
+    output = Writer(folder, redactor=Redactor(launch.env))
     me = read(os.getpid())
     assert me is not None
     # Above the command: the keeper, and with bubblewrap its monitor and its process 1.

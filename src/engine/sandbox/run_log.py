@@ -86,7 +86,7 @@ class RunLog:
 
     @property
     def gaps(self) -> int:
-        return self._stored_gaps + (self.missing > 0)
+        return self._stored_gaps + (self.missing > 0) + (self._lost > 0)
 
     def write(self, chunk: Chunk) -> None:
         """Store the whole lines of a chunk; its unfinished end waits for the next chunk of its stream."""
@@ -142,6 +142,7 @@ class RunLog:
     def seal(self) -> None:
         """No more lines will come; known after a restart too."""
         self.finish_lines()
+        self._tell_lost()
         self.sealed = True
         with suppress(OSError):  # a full disk must not keep a run from ending
             (self.folder / SEALED).touch(mode=0o600)
@@ -151,6 +152,7 @@ class RunLog:
     def close(self) -> None:
         """Let go of the files; the log can be opened again."""
         self.flush()
+        self._tell_lost()
         self._writer.close()
 
     def tail(self, n: int) -> list[str]:
@@ -217,14 +219,22 @@ class RunLog:
 
     def _store(self, data: bytes, count: int, extras: int) -> None:
         try:
-            if self._lost:
-                text = f"{self._lost} lines are missing here: the disk took no more".encode()
+            self._tell_lost()
+            if not self._lost:
+                self._writer.append(data, count, extras)
+                return
+        except OSError:
+            pass
+        self._lost += count
+
+    def _tell_lost(self) -> None:
+        """A marker for what the disk did not take, as soon as it takes something."""
+        if self._lost:
+            text = f"{self._lost} lines are missing here: the disk took no more".encode()
+            with suppress(OSError):
                 self._writer.append(line(GAP, stamp(time.time_ns()), text), 1, 1)
                 self._stored_gaps += 1
                 self._lost = 0
-            self._writer.append(data, count, extras)
-        except OSError:
-            self._lost += count
 
 
 def _own_lines(data: bytes) -> int:
