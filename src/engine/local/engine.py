@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TypeVar
@@ -47,8 +48,11 @@ from engine.sandbox.logs import RunLog
 from engine.store import named_queries
 from engine.store.rows import event_from
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 EVENTS = named_queries("events")
+STOP_MARGIN = 15.0  # seconds a stop may take beyond the sandboxes' own grace: a kill, the rest of the log, a removal
 
 
 class LocalEngine(LocalOrders):
@@ -60,6 +64,7 @@ class LocalEngine(LocalOrders):
         self._logs = LogReader()
         self._stopped = asyncio.Event()
         self._closing = False
+        self._hurrying = False
 
     # -- queries ----------------------------------------------------------------------------------------------------
 
@@ -212,12 +217,26 @@ class LocalEngine(LocalOrders):
             case StopMode.STOP:
                 self._parts.drain()
                 self._parts.live.end_all(ExitCause.CANCELLED)
+                if not self._hurrying:
+                    self._hurrying = True
+                    self._parts.start("engine-stop-limit", self._give_up())
         if not self._closing:
             self._closing = True
             self._parts.start("engine-stop", self._finish())
 
     async def _finish(self) -> None:
         await self._parts.live.ended()
+        await self._say_stopped()
+
+    async def _give_up(self) -> None:
+        """A runtime that does not answer holds no stop: what it still has is adopted by the next engine (R98)."""
+        context = self._parts.context
+        await context.clock.sleep(context.settings.sandbox.stop_grace + STOP_MARGIN)
+        if not self._stopped.is_set():
+            log.warning("%d live runs could not be ended in time; the next engine adopts them", len(self._parts.live))
+            await self._say_stopped()
+
+    async def _say_stopped(self) -> None:
         await self._parts.tell_stopped()
         self._stopped.set()
 

@@ -103,6 +103,8 @@ class Foreground:
         say("stopping what still runs")
         await self._engine.stop(StopMode.STOP)
         await self._engine.wait_stopped()
+        if left := (await self._engine.info()).live_runs:
+            say(f"{plural(left, 'run')} did not stop in time; the next engine goes on with what is left")
         return ExitCode.INTERRUPTED
 
     async def _drained(self) -> bool:
