@@ -10,16 +10,23 @@ from engine.api import DecisionView
 from engine.errors import DaemonUnavailable
 from engine.ids import SafeName
 from engine.model import BreakerState, DecisionKind
-from engine.sandbox.driver import Exit, SandboxSpec, Started
+from engine.sandbox.driver import DriverHealth, Exit, SandboxSpec, Started
 
 
 @dataclass
 class FallingMachine(ScriptedDriver):
-    """`down`: no sandbox starts. `tried` counts the starts that were asked for while it was."""
+    """`down`: no sandbox starts; `silent`: nothing answers at all. `tried` counts what was refused."""
 
     down: bool = False
+    silent: bool = False
     tried: int = 0
     gone: set[str] = field(default_factory=set)
+
+    async def check(self) -> DriverHealth:
+        if self.silent:
+            self.tried += 1
+            raise DaemonUnavailable("no container daemon answers")
+        return await super().check()
 
     async def start(self, spec: SandboxSpec) -> Started:
         if self.down:

@@ -17,7 +17,9 @@ CLOSED, OPEN, HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.H
 
 
 def lost(breaker: Breaker, task: str, at: datetime, run: str = "") -> Breaker:
-    return breaker.lost(Loss(task=task, run=run or f"run of {task}", at=at), "it is gone", SETTINGS, Random(1))
+    return breaker.lost(
+        Loss(task=task, run=run or f"run of {task}", at=at), "it is gone", SETTINGS.breaker_losses, SETTINGS, Random(1)
+    )
 
 
 def opened(at: datetime = START) -> Breaker:

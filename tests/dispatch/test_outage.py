@@ -79,6 +79,19 @@ async def test_r36_eight_runs_lost_at_once_are_one_event_and_spend_no_retry(
     assert machine.tried == 0
 
 
+async def test_r36_a_daemon_that_is_away_is_an_outage_by_itself(opened: Open, machine: FallingMachine) -> None:
+    bench = await opened(infra_retries=0)
+    goal = await bench.goal(goal_file({"id": "only", "run": "exit 0"}), start=False)
+    machine.down = machine.silent = True
+    await bench.engine.start_goal(goal.id)
+    await tried(bench, machine, 3)
+    assert (await question(bench)).task_key == "only"
+    assert (await bench.engine.task(f"{goal.id}/only")).failures == 0
+    machine.down = machine.silent = False
+    assert (await bench.ended(goal.id)).state is GoalState.DONE
+    assert await bench.engine.decisions() == []
+
+
 async def test_r36_who_was_asked_about_one_of_them_first_need_not_be_any_more(
     opened: Open, machine: FallingMachine
 ) -> None:

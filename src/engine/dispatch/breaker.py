@@ -40,13 +40,13 @@ class Breaker(BaseModel):
     cause: str = ""
     asked: bool = False
 
-    def lost(self, loss: Loss, cause: str, settings: EngineSettings, random: Random) -> "Breaker":
-        """A run was lost: enough different tasks inside the window open it, and so does the probe."""
+    def lost(self, loss: Loss, cause: str, enough: int, settings: EngineSettings, random: Random) -> "Breaker":
+        """A run was lost: `enough` different tasks inside the window open it, and so does the probe."""
         match self.state:
             case BreakerState.CLOSED:
                 oldest = loss.at - timedelta(seconds=settings.breaker_window)
                 losses = (*(earlier for earlier in self.losses if oldest < earlier.at <= loss.at), loss)
-                if len({each.task for each in losses}) < settings.breaker_losses:
+                if len({each.task for each in losses}) < enough:
                     return self.model_copy(update={"losses": losses})
                 soon = self.closed_at is not None and loss.at - self.closed_at < LONGEST_PAUSE
                 trips = self.trips + 1 if soon else 1

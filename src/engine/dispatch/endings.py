@@ -9,7 +9,7 @@ from typing import Any, assert_never
 from engine.dispatch.decisions import BASIC, open_decision
 from engine.dispatch.goal_moves import end_goal_if_settled
 from engine.dispatch.moves import move
-from engine.dispatch.outage import lost, proved
+from engine.dispatch.outage import Trouble, lost, proved
 from engine.dispatch.steps import DECISIONS, RUNS, TASKS, brief
 from engine.events import EventType
 from engine.ids import IdSource
@@ -35,7 +35,8 @@ class Ending:
     """How a run ended. `conflicts`: files that kept its commit out of the goal's branch; `tip`: that branch after
     it; `gaps`: markers in its log; `salvage`: the branch that keeps work which is not in the goal's; `unkept`: why its
     work is in no branch, and still in its folder; `permanent`: trying again cannot help until a human changes
-    something; `below`: what ended it lies below the task, and may end others too (R36); `killed`: an operator ended
+    something; `below`: what ended it lies below the task, and may end others too (R36); `away`: no run can
+    start at all; `killed`: an operator ended
     it and says whether it runs again."""
 
     cause: ExitCause
@@ -52,6 +53,7 @@ class Ending:
     unkept: str = ""
     permanent: bool = False
     below: bool = False
+    away: bool = False
     killed: bool = False
 
     @property
@@ -188,7 +190,8 @@ def _agent_failed(tx: Tx, task: TaskRecord, run: RunRecord, ending: Ending, poli
 
 def _infra_failed(tx: Tx, task: TaskRecord, run: RunRecord, ending: Ending, policy: Policy) -> None:
     if ending.below or ending.cause is ExitCause.LOST:
-        outage, again = lost(tx, run, ending.message, policy.settings, policy.ids, policy.random)
+        trouble = Trouble(ending.message.splitlines()[0], alone=ending.away)
+        outage, again = lost(tx, run, trouble, policy.settings, policy.ids, policy.random)
         if outage:
             move(tx, task.id, TaskState.PENDING, cause=ending.message, not_before=again, run=run.id)
             return

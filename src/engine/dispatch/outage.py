@@ -3,6 +3,7 @@
 import math
 import sqlite3
 from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
@@ -26,7 +27,6 @@ from engine.model import (
 from engine.settings import EngineSettings
 from engine.store import Tx, named_queries
 from engine.store.rows import run_from, task_from
-from engine.units import format_duration
 
 EVENTS = named_queries("events")
 SUBJECT = "breaker:sandboxes"
@@ -55,9 +55,9 @@ def words(breaker: Breaker) -> str:
             return ""
         case BreakerState.OPEN:
             when = "" if breaker.until is None else f"; one run is tried at {breaker.until:%H:%M:%S} UTC"
-            return f"sandboxes are lost ({breaker.cause}): dispatch is paused{when}"
+            return f"sandboxes are in trouble ({breaker.cause}): dispatch is paused{when}"
         case BreakerState.HALF_OPEN:
-            return f"sandboxes were lost ({breaker.cause}): one run is tried, nothing else starts before it holds"
+            return f"sandboxes were in trouble ({breaker.cause}): one run is tried, nothing else starts before it holds"
 
 
 def admit(tx: Tx, run: str, window: float) -> None:
@@ -89,20 +89,29 @@ def _after_probe(tx: Tx, breaker: Breaker, window: float) -> Breaker:
     return close(tx, breaker)
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """What ended a run, in one line; `alone`: it is an outage by itself, as no run can start."""
+
+    cause: str
+    alone: bool = False
+
+
 def lost(
-    tx: Tx, run: RunRecord, cause: str, settings: EngineSettings, ids: IdSource, random: Random
+    tx: Tx, run: RunRecord, trouble: Trouble, settings: EngineSettings, ids: IdSource, random: Random
 ) -> tuple[bool, datetime | None]:
     """A run ended for a reason below its task: whether that is part of an outage, which spends no retry of the task,
     and the earliest time of its next start when it was the probe, so that the next probe is another task."""
     before = stored(tx.connection)
-    after = before.lost(Loss(task=run.task, run=run.id, at=tx.now), cause.splitlines()[0], settings, random)
+    enough = 1 if trouble.alone else settings.breaker_losses
+    after = before.lost(Loss(task=run.task, run=run.id, at=tx.now), trouble.cause, enough, settings, random)
     if after != before:
         _save(tx, after)
     if after.state is BreakerState.OPEN and before.state is not BreakerState.OPEN:
         if before.state is BreakerState.CLOSED:
             _give_back(tx, after.losses[:-1])
         if not after.asked:
-            _ask(tx, after, run, settings, ids)
+            _ask(tx, after, run, ids)
     probed = after.until if before.probe == run.id and after.state is BreakerState.OPEN else None
     return after.state is not BreakerState.CLOSED, probed
 
@@ -155,7 +164,7 @@ def _give_back(tx: Tx, losses: tuple[Loss, ...]) -> None:
             move(tx, task, TaskState.PENDING, frm=(TaskState.BLOCKED,))
 
 
-def _ask(tx: Tx, breaker: Breaker, run: RunRecord, settings: EngineSettings, ids: IdSource) -> None:
+def _ask(tx: Tx, breaker: Breaker, run: RunRecord, ids: IdSource) -> None:
     """One question for the whole outage, at the first lost run whose goal still goes on."""
     if tx.all(DECISIONS["open_of_subject"], {"subject": SUBJECT}):
         return
@@ -165,8 +174,8 @@ def _ask(tx: Tx, breaker: Breaker, run: RunRecord, settings: EngineSettings, ids
         if row is None or goal is None or goal["state"] in FINAL_GOAL_STATES or goal["cancelling"]:
             continue
         question = (
-            f"Sandboxes are lost: {breaker.cause}. Dispatch is paused"
-            f" ({settings.breaker_losses} tasks within {format_duration(settings.breaker_window)}). Go on now?"
+            f"Sandboxes are in trouble: {breaker.cause}. Dispatch is paused until one run that is tried holds."
+            " Go on now?"
         )
         open_decision(tx, ids, task_from(dict(row)), DecisionKind.INFRASTRUCTURE, question, subject=SUBJECT)
         return

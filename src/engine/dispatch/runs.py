@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
+from engine.dispatch.absence import is_away
 from engine.dispatch.claims import Claimed, mark_started, mark_starting
 from engine.dispatch.clocks import Clocks
 from engine.dispatch.context import Context
@@ -121,7 +122,7 @@ class LiveRun:
             try:
                 started_at = await self._start(driver)
             except (PilothouseError, OSError) as error:
-                return self._not_started(error)
+                return self._not_started(error, away=await is_away(driver, error))
         if started_at is None:
             return Ending(ExitCause.CANCELLED, "cancelled before it started")
         return await self._follow(driver, run_log, started_at)
@@ -148,13 +149,13 @@ class LiveRun:
             for row in await self._context.database.all(RUNS["perhaps_alive"], {"task": run.task}):
                 await driver.remove(SafeName(row["sandbox"]))
 
-    def _not_started(self, error: Exception) -> Ending:
+    def _not_started(self, error: Exception, *, away: bool) -> Ending:
         message = self.redactor.text(getattr(error, "message", str(error)) or type(error).__name__)
         hint = getattr(error, "hint", "")
         log.warning("%s did not start: %s", self.id, message)
         permanent = isinstance(error, NotFound | Invalid | Conflict)
         words = f"it could not start: {message}" + (f" ({hint})" if hint else "")
-        return Ending(ExitCause.START_ERROR, words, permanent=permanent, below=not permanent)
+        return Ending(ExitCause.START_ERROR, words, permanent=permanent, below=not permanent, away=away)
 
     async def _follow(self, driver: Driver, run_log: RunLog, started_at: datetime) -> Ending:
         name = SafeName(self.claimed.run.sandbox)
