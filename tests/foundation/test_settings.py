@@ -38,6 +38,7 @@ EXAMPLES: dict[str, tuple[str, object, str | None]] = {
     "sandbox.stop_grace": ('"3s"', 3.0, '"601s"'),
     "sandbox.log_limit": ('"1m"', 2**20, '"1k"'),
     "sandbox.log_total": ('"100m"', 100 * 2**20, '"1k"'),
+    "sandbox.work_limit": ('"2g"', 2 * 2**30, '"1k"'),
     "ui.theme": ('"nord"', "nord", None),
     "ui.keymap": ('{ "goals.why" = "w" }', {"goals.why": "w"}, '"w"'),
 }
