@@ -219,6 +219,10 @@ class Scheduler:
             return []
         return [self._starts[0] + settings.spawn_window - self._context.clock.monotonic()]
 
+    def window(self) -> float:
+        """Seconds until one more may start as far as the spawn window goes; 0 when it may at once."""
+        return max([0.0, *self._window_frees()])
+
     async def _claim(self, nodes: Sequence[Node], waits: list[float], too_big: list[Node]) -> int:
         """Claim each in one group commit; start the runs that were won. Adds to `waits` what a paused dispatch waits
         for, and to `too_big` what does not fit into the host's memory."""

@@ -91,7 +91,9 @@ class LocalEngine(LocalOrders):
     async def why(self, ref: str) -> Why:
         context = self._parts.context
         now, cap = context.clock.now(), context.settings.engine.max_parallel
-        room = Room(len(self._parts.live), cap, context.memory_room())
+        room = Room(
+            len(self._parts.live), cap, context.memory_room(), self._parts.scheduler.window(), self._parts.idle()
+        )
 
         def query(connection: sqlite3.Connection) -> Why:
             found = resolve(connection, ref, "gtrd")

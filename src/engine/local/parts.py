@@ -76,6 +76,12 @@ class Parts:
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         self.context.crew.start(name, work, on_crash=Consequence.STOP_ENGINE)
 
+    def idle(self) -> str:
+        """Why this engine starts nothing at all; empty when it does."""
+        if self.visiting:
+            return "no engine runs that would start it (`pilothouse serve`)"
+        return "the engine ends as soon as what runs has ended: nothing new starts" if self.scheduler.draining else ""
+
     def drain(self) -> None:
         """Start nothing more."""
         self.scheduler.draining = True

@@ -3,20 +3,33 @@
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 
 from engine.api import Why
+from engine.dispatch.graph import Node
 from engine.dispatch.loading import load_graph
 from engine.dispatch.memory import MemoryRoom, lack
 from engine.dispatch.outage import stored, words
 from engine.dispatch.switch import is_on
 from engine.dispatch.waiting import waiting_on
-from engine.model import FINAL_GOAL_STATES, GoalState, RunRecord, TaskKind, TaskRecord, TaskState
+from engine.model import (
+    FINAL_GOAL_STATES,
+    DecisionRecord,
+    DecisionState,
+    GoalRecord,
+    GoalState,
+    RunRecord,
+    RunState,
+    TaskKind,
+    TaskRecord,
+    TaskState,
+)
 from engine.store import named_queries
-from engine.store.rows import decision_from, goal_from, run_from, task_from
+from engine.store.rows import decision_from, gate_from, goal_from, run_from, task_from
 from engine.units import format_duration, format_size
 
 GOALS, TASKS, RUNS = named_queries("goals"), named_queries("tasks"), named_queries("runs")
-DECISIONS = named_queries("decisions")
+DECISIONS, GATES = named_queries("decisions"), named_queries("gates")
 NEXT = {
     GoalState.DRAFT: "; start it",
     GoalState.PAUSED: " (`pilothouse resume`)",
@@ -35,17 +48,32 @@ def why_goal(connection: sqlite3.Connection, goal: str) -> Why:
         reasons.insert(0, "dispatch is off: nothing starts in any goal (`pilothouse dispatch on`)")
     failed = [row for row in connection.execute(TASKS["of_goal"], {"goal": goal}) if row["state"] == TaskState.FAILED]
     reasons += [f"{row['key']} failed: {row['cause']}" for row in failed if row["kind"] != "group"]
+    reasons += _extent(connection, record)
     summary = f"{record.title} is {record.state}" + (f": {record.cause}" if record.cause else "")
     return Why(id=goal, key="", state=record.state, summary=summary, reasons=tuple(reasons))
 
 
+def _extent(connection: sqlite3.Connection, goal: GoalRecord) -> list[str]:
+    """How far it came, and when it ended."""
+    tally = connection.execute(GOALS["leaf_tally_of"], {"id": goal.id}).fetchall()
+    counts = ", ".join(f"{row['n']} {row['state']}" for row in tally)
+    if goal.ended_at is None:
+        return [f"tasks: {counts}"]
+    took = format_duration((goal.ended_at - (goal.started_at or goal.created_at)).total_seconds())
+    return [f"tasks: {counts}", f"ended at {goal.ended_at:%Y-%m-%d %H:%M:%S} UTC after {took}"]
+
+
 @dataclass(frozen=True)
 class Room:
-    """What the engine has left: `live` of `cap` runs are taken; `memory` None when the host is not asked."""
+    """What the engine has left: `live` of `cap` runs are taken; `memory` None when the host is not asked; `window`:
+    seconds until the spawn window has a place, 0 when it has one; `idle`: why this engine
+    starts nothing at all, empty when it does."""
 
     live: int
     cap: int
     memory: MemoryRoom | None
+    window: float = 0.0
+    idle: str = ""
 
 
 def why_task(connection: sqlite3.Connection, task: str, now: datetime, room: Room) -> Why:
@@ -57,13 +85,17 @@ def why_task(connection: sqlite3.Connection, task: str, now: datetime, room: Roo
     reasons: list[str] = []
     match record.state:
         case TaskState.PENDING:
-            reasons = _pending(connection, record, goal.state, now, room)
+            reasons = _pending(connection, record, goal, now, room)
         case TaskState.WAITING | TaskState.REVIEW | TaskState.BLOCKED:
-            reasons = _open_decisions(connection, task)
+            reasons = [*_open_decisions(connection, task, now), *_gate(connection, task, now)]
         case TaskState.CLAIMED:
             reasons = ["its sandbox is being made"]
+        case TaskState.RUNNING:
+            reasons = [_running(record, run, now)] if run is not None else []
+        case TaskState.DONE | TaskState.FAILED | TaskState.CANCELLED | TaskState.SKIPPED:
+            reasons = _gate(connection, task, now)
         case _:
-            reasons = []
+            assert_never(record.state)
     if record.cause is not None:
         reasons.insert(0, record.cause)
     if run is not None:
@@ -74,27 +106,85 @@ def why_task(connection: sqlite3.Connection, task: str, now: datetime, room: Roo
 
 
 def _pending(
-    connection: sqlite3.Connection, task: TaskRecord, state: GoalState, now: datetime, room: Room
+    connection: sqlite3.Connection, task: TaskRecord, goal: GoalRecord, now: datetime, room: Room
 ) -> list[str]:
     reasons = [] if is_on(connection) else ["dispatch is off: nothing starts in any goal (`pilothouse dispatch on`)"]
-    if state is not GoalState.ACTIVE:
-        reasons.append(f"its goal is {state}: nothing starts in it{NEXT.get(state, '')}")
-    holders = load_graph(connection, task.goal).holders(task.id)
-    reasons += [f"needs {node.key}, which is {node.state}" for node in holders]
+    if goal.state is not GoalState.ACTIVE:
+        reasons.append(f"its goal is {goal.state}: nothing starts in it{NEXT.get(goal.state, '')}")
+    reasons += _holders(connection, task)
     if task.not_before is not None and task.not_before > now:
         reasons.append(f"tries again in {format_duration((task.not_before - now).total_seconds())}")
     if task.kind is TaskKind.WORK and task.spec.merge is None:
         reasons += filter(None, [words(stored(connection))])
         if not reasons and room.memory is not None:
             reasons += filter(None, [lack(connection, task.spec.sandbox.memory, room.memory)])
-    if not reasons and room.live >= room.cap:
-        reasons.append(f"all {room.cap} places are taken (engine.max_parallel)")
-    return reasons or ["it is ready and starts with the next pass of a running engine"]
+    return reasons or _no_place(connection, goal, room) or ["it is ready and starts with the next pass of the engine"]
 
 
-def _open_decisions(connection: sqlite3.Connection, task: str) -> list[str]:
-    found = [decision_from(row) for row in connection.execute(DECISIONS["open_of_task"], {"task": task}).fetchall()]
-    return [f"waits for your answer to {d.id} (version {d.version}): {d.question}" for d in found]
+def _holders(connection: sqlite3.Connection, task: TaskRecord) -> list[str]:
+    """Each need, of the task or of a group around it, and each earlier sibling that is not satisfied yet."""
+    graph = load_graph(connection, task.goal)
+    needed: set[str] = set()
+    here: Node | None = graph.nodes[task.id]
+    while here is not None:
+        needed |= {node.id for node in here.needs}
+        here = here.parent
+    return [
+        f"{'needs' if node.id in needed else 'comes after'} {node.key}, which is {node.state}"
+        for node in graph.holders(task.id)
+    ]
+
+
+def _no_place(connection: sqlite3.Connection, goal: GoalRecord, room: Room) -> list[str]:
+    """Which cap, if any, keeps a ready task from starting."""
+    cap = goal.policy.max_parallel
+    live = int(connection.execute(RUNS["count_live_of_goal"], {"goal": goal.id}).fetchone()["n"])
+    if room.idle:
+        return [room.idle]
+    if cap is not None and live >= cap:
+        return [f"all {cap} places of its goal are taken (policy.max_parallel)"]
+    if room.live >= room.cap:
+        return [f"all {room.cap} places are taken (engine.max_parallel)"]
+    if room.window > 0:
+        return [f"as many as may have started lately; the next in {format_duration(room.window)} (engine.spawn_rate)"]
+    return []
+
+
+def _open_decisions(connection: sqlite3.Connection, task: str, now: datetime) -> list[str]:
+    rows = connection.execute(DECISIONS["open_of_task"], {"task": task}).fetchall()
+    return [_asked(decision_from(row), now) for row in rows]
+
+
+def _asked(decision: DecisionRecord, now: datetime) -> str:
+    if decision.state is DecisionState.STAGED and decision.effective_at is not None:
+        left = format_duration(max(0.0, (decision.effective_at - now).total_seconds()))
+        return f"{decision.answer} by {decision.by} takes effect in {left} (`pilothouse undo {decision.id}`)"
+    return f"waits for your answer to {decision.id} (version {decision.version}): {decision.question}"
+
+
+def _gate(connection: sqlite3.Connection, task: str, now: datetime) -> list[str]:
+    """When its newest gate opened and what its deadline does, or who closed it."""
+    row = connection.execute(GATES["newest_of_task"], {"task": task}).fetchone()
+    if row is None:
+        return []
+    gate = gate_from(row)
+    if gate.resolved_at is not None:
+        return [
+            f"gate {gate.kind} {gate.state} at {gate.resolved_at:%Y-%m-%d %H:%M:%S} UTC by {gate.actor or 'nobody'}"
+        ]
+    facts = f"gate {gate.kind} is open for {format_duration((now - gate.opened_at).total_seconds())}"
+    if gate.deadline is None:
+        return [f"{facts}, without a deadline"]
+    left = format_duration(max(0.0, (gate.deadline - now).total_seconds()))
+    return [f"{facts}; its deadline comes in {left}, then: {gate.on_deadline}"]
+
+
+def _running(task: TaskRecord, run: RunRecord, now: datetime) -> str:
+    limits = task.spec.sandbox
+    if run.state is not RunState.RUNNING or run.started_at is None:
+        return f"run {run.n} is {run.state}"
+    since = format_duration((now - run.started_at).total_seconds())
+    return f"run {run.n} goes on for {since} (limits: {format_duration(limits.timeout)}, {format_size(limits.memory)})"
 
 
 def _about(run: RunRecord) -> list[str]:

@@ -8,6 +8,9 @@ SELECT * FROM gates WHERE id = :id;
 -- name: open_of_task
 SELECT * FROM gates WHERE task = :task AND state = 'open';
 
+-- name: newest_of_task
+SELECT * FROM gates WHERE task = :task ORDER BY opened_at DESC LIMIT 1;
+
 -- name: resolve
 UPDATE gates SET state = :to, actor = :actor, resolved_at = :at WHERE id = :id AND state = 'open';
 
