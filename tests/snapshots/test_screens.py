@@ -12,6 +12,7 @@ from engine.errors import EngineUnavailable
 from engine.settings import Settings
 from tui.app import PilothouseApp, make_app
 from tui.messages import Link
+from tui.screens.base import Panel
 from ui.frozen import NOON, FrozenEngine
 from ui.hostile import poisoned
 from ui.scenes import shop
@@ -93,6 +94,8 @@ def app_and_drive(
         if app.overview.link is Link.STALE:
             clock[0] = NOON + timedelta(seconds=41)
             app.deck.feed.set()
+            assert isinstance(app.screen, Panel)
+            app.screen.tick()  # every age is painted of this moment, also where nothing else was
         for field in app.screen.query(Input):
             field.cursor_blink = False  # the palette's own
         await seat.settle()
@@ -110,7 +113,7 @@ def test_screen(scene: str, size: str, snap_compare: Callable[..., bool]) -> Non
 
 @pytest.mark.parametrize("size", SIZES)
 def test_hostile_text(size: str, snap_compare: Callable[..., bool]) -> None:
-    app, drive = app_and_drive(poisoned(), (lambda seat: seat.shows("PWN"), "2", lambda seat: seat.shows("␛")))
+    app, drive = app_and_drive(poisoned(), (shows("PWN"), "2", shows("␛", "a approve")))
     assert snap_compare(app, terminal_size=SIZES[size], run_before=drive)
 
 
