@@ -135,7 +135,7 @@ async def test_r26_an_open_gate_holds_back_its_later_siblings(bench: Bench) -> N
     goal, _ = await at_gate(bench)
     assert (await bench.states(goal))["after"] == "pending"
     assert len(bench.driver.specs) == 1
-    assert "needs ship" in (await bench.engine.why(f"{goal}/after")).summary
+    assert "comes after ship" in (await bench.engine.why(f"{goal}/after")).summary
 
 
 async def test_r74_a_deadline_fails_the_gate_and_names_itself(bench: Bench) -> None:
