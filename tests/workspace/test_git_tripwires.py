@@ -163,6 +163,9 @@ async def test_r60_before_any_merge_nothing_fires_either(operator: Path, tmp_pat
     await repository.checkout("r-1", tmp_path / "w1")
     plant(tmp_path / "w1", wire)
     commit = await repository.snapshot("r-1", tmp_path / "w1", "m")
+    patch = tmp_path / "salvage" / "r-1.patch"
+    assert await repository.salvage("r-1", commit, patch) == "pilothouse/salvage/r-1"
+    assert "+hostile" in patch.read_text()
     await repository.integrate(commit, "m")
     await repository.diff(await repository.base(), commit)
     assert wire.fired == ""
