@@ -109,17 +109,18 @@ async def _drive_undriven(context: Context, live: LiveRuns) -> int:
             found.append((Claimed(goal_from(goal), task_from(task), run), bool(task["cancelling"])))
         return found
 
-    driven = 0
-    for claimed, cancelling in await context.database.write(unended):
-        if claimed.run.id in live:
-            continue
+    # A run that was driven when the rows were read may have ended since: they say nothing about it any more (R24).
+    known = {run.id for run in live}
+    found = await context.database.write(unended)
+    undriven = [row for row in found if row[0].run.id not in known and row[0].run.id not in live]
+    for claimed, cancelling in undriven:
         started = live.start(claimed)
         if cancelling:
             started.ask_end(ExitCause.CANCELLED)
+    for claimed, _ in undriven:
         if claimed.run.state is RunState.RUNNING:
             await context.database.write(partial(_tell_adopted, run=claimed.run))
-        driven += 1
-    return driven
+    return len(undriven)
 
 
 def _tell_adopted(tx: Tx, run: RunRecord) -> None:

@@ -235,7 +235,8 @@ class Scheduler:
         for node, result in zip(nodes, results, strict=True):
             if isinstance(result, Claimed):
                 self._starts.append(context.clock.monotonic())
-                self._live.start(result)
+                if result.run.id not in self._live:  # a reconcile may have met the row first
+                    self._live.start(result)
                 started += 1
             elif isinstance(result, CapReached):
                 self._graphs[node.goal].put_back(node)

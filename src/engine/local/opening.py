@@ -17,6 +17,7 @@ from engine.dispatch.memory import HostMemory, host_memory
 from engine.dispatch.recovery import Reconciler
 from engine.dispatch.scheduler import Scheduler
 from engine.dispatch.switch import is_on
+from engine.errors import Unavailable
 from engine.events import EventType
 from engine.ids import IdSource, Kind, random_id
 from engine.instance_lock import InstanceLock
@@ -88,7 +89,11 @@ async def open_local(
 
 def _prepared(root: Path) -> ProjectPaths:
     paths = ProjectPaths(root.resolve())
-    paths.create()
+    try:
+        paths.create()
+    except OSError as error:
+        hint = "the project folder must be writable"
+        raise Unavailable(f"{paths.state} cannot be made: {error.strerror}", hint=hint) from error
     return paths
 
 
