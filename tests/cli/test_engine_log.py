@@ -17,7 +17,7 @@ from engine.redaction import Redactor
 from tui.cli.journal import log_to
 
 Start = Callable[..., "subprocess.Popen[str]"]
-SETTINGS = '[engine]\nreconcile_interval = "100ms"\n[sandbox]\nlog_total = "64k"\nruntime = "process"\n'
+SETTINGS = '[engine]\nreconcile_interval = "400ms"\n[sandbox]\nlog_total = "64k"\nruntime = "process"\n'
 TALKS = "goal: Talk\ntasks:\n  - {id: talk, run: \"head -c 90000 /dev/zero | tr '\\\\0' x\"}\n"
 
 
@@ -56,10 +56,10 @@ def test_r57_two_projects_at_once_no_foreign_id_in_either_file(
         goal_file(folder, TALKS)
         engines.append((folder, start("serve", cwd=folder)))
     for folder, _ in engines:
-        eventually(lambda folder=folder: (folder / ".pilothouse" / "engine.sock").exists())
+        eventually(lambda folder=folder: (folder / ".pilothouse" / "engine.sock").exists(), 60)
         goal = pilothouse("run", "goal.yaml", "--detach", "--json", cwd=folder).json["goal"]
         log = folder / ".pilothouse" / "engine.log"
-        eventually(lambda log=log: log.exists() and "was dropped" in log.read_text(), 40)
+        eventually(lambda log=log: log.exists() and "was dropped" in log.read_text(), 60)
         shown: Answered = pilothouse("logs", f"{goal}/talk", cwd=folder)
         assert "sandbox.log_total" in shown.out
         ids[folder] = {path.name for path in (folder / ".pilothouse" / "logs").iterdir()}

@@ -66,7 +66,7 @@ async def test_r56_an_event_holds_no_key_that_anybody_would_know(bench: Bench) -
 async def test_r130_log_total_bounds_all_logs_but_those_of_live_runs(project: Path) -> None:
     driver = ScriptedDriver(root=project)
     settings = Settings(
-        engine=EngineSettings(reconcile_interval=0.05, retry_backoff=0.01),
+        engine=EngineSettings(reconcile_interval=0.4, retry_backoff=0.01),
         sandbox=SandboxSettings(log_total=64 * 1024),
     )
     engine = await open_local(project, settings, random=Random(7), drivers={DriverName.PROCESS: driver})
