@@ -76,7 +76,7 @@ async def backup(call: Call, file: Path | None) -> ExitCode | None:
     "--logs-older-than", type=Length(), metavar="AGE", help="Logs too, of goals and runs that ended so long ago (30d)."
 )
 async def gc(call: Call, dry_run: bool, logs_older_than: float | None) -> ExitCode | None:
-    """Remove what runs left behind in this project: sandboxes and work folders that no live run uses.
+    """Remove what runs left behind: sandboxes and work folders that no live run uses.
 
     What is in a work folder and in no branch is salvaged first, and a folder that cannot be salvaged stays. No branch,
     patch or artefact is ever removed, and nothing of another project.
