@@ -37,6 +37,18 @@ async def test_r4_a_failing_unit_undoes_only_itself(database: Database, commits:
     assert published == ["one", "two"]  # R5: what was rolled back is never published
 
 
+async def test_r4_an_event_that_cannot_be_stored_fails_its_own_unit_only(database: Database) -> None:
+    results = await asyncio.gather(
+        database.write(partial(set_fact, name="one", value="1")),
+        database.write(lambda tx: tx.emit(EventType.ENGINE_STARTED, name=object())),
+        database.write(partial(set_fact, name="two", value="2")),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [type(None), TypeError, type(None)]
+    await database.write(partial(set_fact, name="three", value="3"))
+    assert len(await database.all("SELECT seq FROM events")) == 3
+
+
 async def test_r5_seq_has_no_gap_and_follows_commit_order(database: Database, commits: list[Committed]) -> None:
     units = [partial(set_fact, name=f"n{n}", value="") if n % 3 else refuse for n in range(60)]
     await asyncio.gather(*map(database.write, units), return_exceptions=True)

@@ -39,6 +39,7 @@ class EventDraft:
     task: str | None
     run: str | None
     data: dict[str, Any]
+    text: str
 
 
 @dataclass
@@ -74,8 +75,10 @@ class Tx:
     def emit(
         self, type: EventType, *, goal: str | None = None, task: str | None = None, run: str | None = None, **data: Any
     ) -> None:
-        """An event of this change; gets its seq at the end of the group."""
-        self.drafts.append(EventDraft(type, goal, task, run, {key: _REDACTOR.data(data[key]) for key in data}))
+        """An event of this change; gets its seq at the end of the group. Encoded here: what cannot be stored fails its
+        own unit and no other (R4)."""
+        cut = {key: _REDACTOR.data(data[key]) for key in data}
+        self.drafts.append(EventDraft(type, goal, task, run, cut, _ENCODE(cut)))
 
 
 def store_events(connection: sqlite3.Connection, first: int, at: datetime, drafts: Sequence[EventDraft]) -> list[Event]:
@@ -85,7 +88,7 @@ def store_events(connection: sqlite3.Connection, first: int, at: datetime, draft
     when = stamp(at)
     connection.executemany(
         "INSERT INTO events (seq, at, type, goal, task, run, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(seq, when, d.type, d.goal, d.task, d.run, _ENCODE(d.data)) for seq, d in enumerate(drafts, first)],
+        [(seq, when, d.type, d.goal, d.task, d.run, d.text) for seq, d in enumerate(drafts, first)],
     )
     return [
         Event(seq=seq, at=at, type=d.type, goal=d.goal, task=d.task, run=d.run, data=d.data)
