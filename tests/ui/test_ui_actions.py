@@ -47,7 +47,7 @@ VERBS = {  # of the command line
     "status",
     "decisions",
     "logs",
-    "sandboxes", "shell",
+    "sandboxes",
     "undo",
     "stop",
     "why",

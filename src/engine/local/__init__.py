@@ -7,6 +7,7 @@ from engine.local.finding import Finding
 from engine.local.opening import open_local
 from engine.local.planning import read_plan
 from engine.local.shell import enter, live_sandbox
+from engine.local.store_check import store_damage
 from engine.paths import ProjectPaths, find_project
 from engine.sandbox.image import build_image, check_image
 from engine.sandbox.inside import Inside, Window
@@ -26,5 +27,6 @@ __all__ = [
     "live_sandbox",
     "open_local",
     "read_plan",
+    "store_damage",
     "write_demo",
 ]

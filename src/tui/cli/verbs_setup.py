@@ -1,12 +1,19 @@
 """Verbs for a new project or a new machine: init, doctor."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
 
 from engine.errors import Conflict, ExitCode, Unavailable
 from tui.cli.call import Call, verb
 from tui.cli.output import paint, put, put_json, say
 from tui.cli.session import has_project, look, make_state
 from tui.cli.starter import GOAL, SETTINGS
+
+if TYPE_CHECKING:
+    from engine.local import Finding
 
 STORE = {"sqlite", "file system", "engine"}  # what has to be well before the store is opened
 FILES = {"pilothouse.toml": SETTINGS, "goal.yaml": GOAL}
@@ -44,24 +51,40 @@ async def init(call: Call) -> ExitCode | None:
 
 
 @verb("doctor")
-async def doctor(call: Call) -> ExitCode:
+@click.option(
+    "--drill", "drilled", is_flag=True, help="Try each promise in a scratch project, with kills and restarts."
+)
+async def doctor(call: Call, drilled: bool) -> ExitCode:
     """Check this machine and project; say how to mend what is wrong.
 
-    Exit code 1 when something is.
+    Exit code 1 when something is. With --drill it tries the promises themselves instead, in a scratch project with
+    real sandboxes, and takes about a minute; nothing of it stays.
     """
     from engine.local import examine, leftovers
-    from tui.formats import clean
 
+    if drilled:
+        from tui.cli.drill import drill
+
+        return _judged(call, await drill(call.settings, lambda found: None if call.as_json else _tell(found)))
     findings = list(await examine(call.paths.root, call.settings))
     if has_project(call) and all(finding.ok for finding in findings if finding.name in STORE):
         findings.append(await look(call, leftovers))
-    bad = [finding for finding in findings if not finding.ok]
+    if not call.as_json:
+        for finding in findings:
+            _tell(finding)
+    return _judged(call, findings)
+
+
+def _tell(finding: "Finding") -> None:
+    from tui.formats import clean
+
+    sign = paint("✓", "green") if finding.ok else paint("✗", "red")
+    put(f"{sign} {clean(finding.name)}: {clean(finding.detail)}".removesuffix(": "))
+    if not finding.ok:
+        put(f"    {clean(finding.fix)}")
+
+
+def _judged(call: Call, findings: "Sequence[Finding]") -> ExitCode:
     if call.as_json:
         put_json(findings)
-    else:
-        for finding in findings:
-            sign = paint("✓", "green") if finding.ok else paint("✗", "red")
-            put(f"{sign} {clean(finding.name)}: {clean(finding.detail)}")
-            if not finding.ok:
-                put(f"    {clean(finding.fix)}")
-    return ExitCode.TASK_FAILED if bad else ExitCode.DONE
+    return ExitCode.DONE if all(finding.ok for finding in findings) else ExitCode.TASK_FAILED

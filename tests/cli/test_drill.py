@@ -1,0 +1,120 @@
+"""`doctor --drill`: every step can fail, tells why, and nothing of it stays."""
+
+import os
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.local import Finding, store_damage
+from engine.model import Runtime
+from engine.paths import ProjectPaths
+from engine.settings import SandboxSettings, Settings
+from tui.cli import drill
+
+PENDING = {"id": "d-1", "version": 1}
+BOX = {"name": "ph-1", "run": "r-1", "state": "running"}
+
+
+class Scripted(drill.Drill):
+    """Answers verbs from a table; the last answer of a verb stays."""
+
+    def __init__(self, folder: Path, answers: dict[str, Sequence[tuple[int, Any]]]) -> None:
+        super().__init__(folder, "process")
+        self._answers = {verb: list(rows) for verb, rows in answers.items()}
+
+    async def ask(self, *words: str) -> tuple[int, Any]:
+        rows = self._answers.get(words[0], [(0, {})])
+        return rows.pop(0) if len(rows) > 1 else rows[0]
+
+
+def goals(state: str, task: str, runs: int = 1, engine: str = "running") -> dict[str, Sequence[tuple[int, Any]]]:
+    """What status and tree tell of one goal with one task."""
+    goal = {"id": "g-1", "state": state, "created_at": "2030-01-31"}
+    status = {"engine": {"state": engine, "pid": 0, "live_runs": 0}, "goals": [goal]}
+    return {"status": [(0, status)], "tree": [(0, {"children": [{"id": "t-1", "state": task, "runs": runs}]})]}
+
+
+def lines(*texts: str) -> list[tuple[int, Any]]:
+    return [(0, [{"stream": "out", "text": text} for text in texts])]
+
+
+def inside(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("step", "answers", "says"),
+    [
+        (drill.gates, {"run": [(0, {})]}, "an open gate ended with 0"),
+        (drill.gates, {"run": [(5, {})], "decisions": [(0, [PENDING])], "decide": [(0, {})]}, "nobody has seen"),
+        (
+            drill.gates,
+            {
+                **goals("done", "done"),
+                "run": [(5, {})],
+                "decide": [(4, {})],
+                "decisions": [(0, [PENDING]), (0, [{**PENDING, "version": 2}])],
+            },
+            "did not wait over a restart",
+        ),
+        (drill.nothing_lost, {"sandboxes": [(0, [BOX])], **goals("done", "done", engine="visiting")}, "does not run"),
+        (drill.nothing_lost, {"sandboxes": [(0, [BOX])], **goals("done", "done", runs=2)}, "it ran 2 times"),
+        (drill.nothing_lost, {"sandboxes": [(0, [BOX])], **goals("failed", "failed")}, "the task is failed"),
+        (
+            drill.nothing_lost,
+            {"sandboxes": [(0, [BOX])], **goals("done", "done"), "logs": lines("line 0", "line 2")},
+            "its log is ['line 0', 'line 2']",
+        ),
+        (drill.true_ends, {"sandboxes": [(0, [BOX])], **goals("done", "done")}, "counts as done"),
+        (drill.true_ends, {"sandboxes": [(0, [BOX])], **goals("active", "blocked")}, "still listed"),
+        (
+            drill.true_ends,
+            {"sandboxes": [(0, [BOX]), (0, [])], **goals("active", "blocked"), "events": [(0, [{"seq": 2}])]},
+            "gaps",
+        ),
+        (drill.caged, {"run": [(1, {})], **goals("failed", "failed"), "logs": lines("it has a network")}, "a network"),
+        (drill.stays_fast, {**goals("done", "done"), "logs": lines("7")}, "the end of its log is missing"),
+    ],
+)
+async def test_a_broken_promise_is_told_in_words(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: Callable[[drill.Drill], Awaitable[str]],
+    answers: dict[str, Sequence[tuple[int, Any]]],
+    says: str,
+) -> None:
+    killed: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: killed.append(number))
+    with pytest.raises(drill.NotHeld) as broken:
+        await step(Scripted(tmp_path, answers))
+    assert says in str(broken.value)
+    assert set(killed) <= {signal.SIGKILL}
+
+
+async def test_a_drill_tries_real_sandboxes_goes_on_after_a_failure_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def broken(scratch: drill.Drill) -> str:
+        raise KeyError(str(scratch.paths.root))
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(drill, "STEPS", (("caged", drill.caged), ("broken", broken), ("sound", drill.sound_store)))
+    told: list[Finding] = []
+    found = await drill.drill(Settings(sandbox=SandboxSettings(runtime=Runtime.PROCESS)), told.append)
+    assert told == found
+    caged, failed, sound, left = found
+    assert caged.ok or "it reads the store" in caged.detail or "it has a network" in caged.detail, caged
+    assert (failed.ok, "KeyError" in failed.detail, bool(failed.fix)) == (False, True, True)
+    assert sound.ok, sound
+    assert left.ok
+    assert inside(tmp_path) == []
+
+
+def test_damage_of_a_store_is_found(project: Path) -> None:
+    paths = ProjectPaths(project)
+    paths.create()
+    paths.database.write_bytes(b"SQLite format 3\x00" + b"\x07" * 4096)
+    assert store_damage(paths)
