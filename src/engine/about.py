@@ -23,12 +23,12 @@ class Subject:
         return " ".join(name for name in (self.goal, self.task, self.run) if name) or "-"
 
 
-_SUBJECT: ContextVar[Subject] = ContextVar("subject", default=Subject())
+_SUBJECT: ContextVar[Subject | None] = ContextVar("subject", default=None)
 
 
 def subject() -> Subject:
     """What the work at hand is about. Tasks and threads that begin within `about` inherit it."""
-    return _SUBJECT.get()
+    return _SUBJECT.get() or Subject()
 
 
 @contextmanager

@@ -49,7 +49,7 @@ class Answer(Request):
 
 
 class LogQuery(Request):
-    """Which lines: from line `after` + 1 on, or the last `tail`; at most `limit`. Of one stream, not older than `since`,
+    """Which lines: from line `after` + 1 on, or the last `tail`; at most `limit`. Of one stream, not older than `since`
     and with the regular expression `grep` in them: every combination, and `tail` counts what is left by the others."""
 
     after: int | None = Field(None, ge=-1)
