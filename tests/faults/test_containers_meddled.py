@@ -30,10 +30,10 @@ async def test_case_27_what_happens_behind_our_back_is_known_soon_and_starts_no_
     await bench.printed(goal, *tasks)
     runs = {name: await bench.engine.run(f"{goal}/{name}") for name in tasks}
     with private_daemon.client() as client:
+        await asyncio.to_thread(client.pause, runs["frozen"].sandbox)
+        await asyncio.to_thread(client.remove_container, runs["removed"].sandbox, force=True)
+        await asyncio.to_thread(client.kill, runs["killed"].sandbox)
         async with asyncio.timeout(SHOWN):
-            await asyncio.to_thread(client.pause, runs["frozen"].sandbox)
-            await asyncio.to_thread(client.remove_container, runs["removed"].sandbox, force=True)
-            await asyncio.to_thread(client.kill, runs["killed"].sandbox)
             ended = await bench.until_type(EventType.RUN_ENDED, times=2)
         causes = {event.run: event.data["cause"] for event in ended}
         assert causes.pop(runs["removed"].id) in ("lost", "signal"), "a removal kills first; either may be seen"
