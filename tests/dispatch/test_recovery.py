@@ -110,6 +110,7 @@ async def test_a_cancel_that_was_stored_is_carried_out_after_a_restart(opened: O
     await first.engine.close()
     second = await opened()
     assert (await second.ended(goal)).state is GoalState.CANCELLED
+    await second.engine._parts.live.ended()
     assert second.driver.alive == {}
 
 
