@@ -122,6 +122,7 @@ def read_only(folder: Path) -> Iterator[None]:
         return
     steps = [["mount", "--bind", str(folder), str(folder)], ["mount", "-o", "remount,ro,bind", str(folder)]]
     if any(subprocess.run(step, capture_output=True, check=False).returncode != 0 for step in steps):
+        subprocess.run(["umount", "-l", str(folder)], capture_output=True, check=False)
         pytest.skip("nothing can be mounted here")
     try:
         yield
