@@ -43,7 +43,10 @@ async def kill(call: Call, sandbox: str) -> ExitCode | None:
 @verb("rm")
 @click.argument("sandbox", type=Ref())
 async def rm(call: Call, sandbox: str) -> ExitCode | None:
-    """Remove what is left of a sandbox that has ended or belongs to no run; one that is alive is refused."""
+    """Remove what is left of an ended or ownerless sandbox.
+
+    One that is alive is refused.
+    """
     await _order(call, sandbox, "remove")
     return None
 
