@@ -57,6 +57,7 @@ async def test_it_follows_stops_when_one_scrolls_up_counts_and_resumes() -> None
         await seat.shows("FOLLOWING", "test_59 PASSED")
         await seat.press("k", "k")
         await seat.shows("PAUSED +0, G follows")
+        await seat.until(lambda: "test_" in seat.text.splitlines()[5])
         top = seat.text.splitlines()[5][:BAR]
         engine.lines[LOGIN] = lines([line.text for line in engine.lines[LOGIN]] + ["new"] * 312)
         await seat.shows("PAUSED +312, G follows")

@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 
 from engine.errors import ExitCode, PilothouseError
-from engine.redaction import Redactor
 from tui.cli.call import Call
 
 PIPE_CLOSED = 141  # what a shell reports for a program whose reader went away: 128 + SIGPIPE
@@ -96,6 +95,8 @@ def _describe(error: Exception, call: Call) -> Problem:
 
 def _record(error: Exception, call: Call) -> Path | None:
     """Append the whole trace to the project's log, or to a file of its own where there is no project."""
+    from engine.redaction import Redactor
+
     try:
         start = call.folder or Path.cwd()
         states = (folder / ".pilothouse" for folder in (start, *start.parents))
@@ -112,6 +113,7 @@ def _record(error: Exception, call: Call) -> Path | None:
 
 
 def _show(problem: Problem, *, as_json: bool) -> None:
+    from engine.redaction import Redactor
     from tui.cli.output import paint
     from tui.formats import clean
 
