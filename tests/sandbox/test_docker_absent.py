@@ -1,6 +1,7 @@
 """No daemon, one that refuses, one that never answers; and what must never reach one."""
 
 import asyncio
+import gc
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -227,3 +228,16 @@ async def _load_library(driver: DockerDriver) -> None:
 async def _first_chunk(driver: DockerDriver, spec: SandboxSpec) -> None:
     async for _ in driver.logs(spec.name, None):
         return
+
+
+async def test_a_socket_that_could_not_connect_is_closed(
+    tmp_path: Path, paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon may go between the look whether it is there and the call itself; a socket left over would be an error
+    of this test."""
+    monkeypatch.setattr(docker_calls.DaemonCalls, "_probe", lambda _: None)
+    monkeypatch.setattr(docker_calls.DaemonCalls, "_ask_version", lambda _: docker_calls.OLDEST_API)
+    async with opened(f"unix://{tmp_path}/none.sock", paths) as driver:
+        with pytest.raises(DaemonUnavailable):
+            await driver.list_owned()
+    gc.collect()

@@ -86,7 +86,7 @@ class DaemonCalls:
             raise unreachable(self.host, error) from error
 
     def _probe(self) -> None:
-        """Refuse before docker-py is asked: it leaks a socket that cannot connect, and wraps the reason five times."""
+        """Refuse before docker-py is asked: it wraps the reason five times."""
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(CALL)
             probe.connect(self.path)
@@ -110,7 +110,10 @@ class DaemonCalls:
     def _connected(self, version: str) -> "APIClient":
         from docker import APIClient
 
+        from engine.sandbox.docker_transport import close_what_cannot_connect
+
         client = APIClient(base_url=self.host, version=version, timeout=CALL)  # type: ignore[arg-type]
+        close_what_cannot_connect(client, self.path, CALL)
         client.trust_env = False
         return client
 
