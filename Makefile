@@ -2,6 +2,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Files of tests go to three processes for two processors, four at most: they wait for programs of their own most of
+# the time. What measures the time the machine takes has the machine to itself, afterwards.
+PROCESSORS := $(shell nproc 2>/dev/null || echo 2)
+SPREAD := -n $(shell echo $$(( $(PROCESSORS) > 2 ? 4 : $(PROCESSORS) + 1 ))) --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup demo test check format snapshots bench clean
 
@@ -18,14 +22,16 @@ demo: setup
 	$(BIN)/pilothouse demo || test $$? -eq 5
 
 test: setup
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m 'not alone' $(SPREAD)
+	$(BIN)/python -m pytest -q -m alone
 
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m 'not alone' $(SPREAD)
+	$(BIN)/python -m pytest -q -m alone
 
 format: setup
 	$(BIN)/ruff format .

@@ -18,10 +18,11 @@ from bench import Measured, report
 from engine.api import CreateGoal
 from engine.events import Event, EventType
 from engine.ids import SafeName
-from engine.local import LocalEngine, open_local
+from engine.local.engine import LocalEngine
+from engine.local.opening import open_local
 from engine.model import DriverName, Runtime, Stream
 from engine.paths import ProjectPaths
-from engine.sandbox.driver import Chunk, Driver, DriverHealth, Exit, OwnedSandbox, SandboxSpec, Started
+from engine.sandbox.driver import Chunk, Driver, DriverHealth, Exit, OwnedSandbox, SandboxSpec, Started, Stats
 from engine.settings import Settings, load_settings
 
 TASKS = 1000
@@ -72,6 +73,9 @@ class Lasting:
             self.all_followed.set()
         await asyncio.Event().wait()
         return Exit(0)
+
+    async def stats(self, name: SafeName) -> Stats:
+        return Stats(0.0, 0)
 
     async def list_owned(self) -> Sequence[OwnedSandbox]:
         return [OwnedSandbox(spec.name, None, True, spec.labels) for spec in self._specs.values()]

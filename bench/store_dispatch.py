@@ -15,18 +15,22 @@ from typing import Any, cast
 
 from bench import Measured, report
 from engine.api import CreateGoal, Snapshot
+from engine.collector import leave_alone_what_is_loaded
 from engine.dispatch import live
-from engine.dispatch.claims import mark_started, mark_starting
-from engine.dispatch.endings import Ending, end_run
+from engine.dispatch.claims import Begun, mark_all_started, mark_all_starting
+from engine.dispatch.ending import Ending
 from engine.dispatch.runs import LiveRun
+from engine.errors import Unavailable
 from engine.events import Event, EventType
-from engine.local import LocalEngine, open_local
+from engine.local.engine import LocalEngine
+from engine.local.opening import open_local
 from engine.model import DriverName, ExitCause, Runtime
 from engine.sandbox.driver import Driver, DriverHealth
 from engine.settings import Settings, load_settings
+from engine.store import Share
 
 TASKS = 1000
-ROUNDS = 3
+ROUNDS = 5  # the best one counts: a machine shared with others is slower now and then, and never faster
 LIMIT = 60.0  # seconds one round may take
 Statement = tuple[str, str, Any]
 
@@ -36,9 +40,9 @@ class NoOpRun(LiveRun):
 
     async def drive(self) -> None:
         database, run = self._context.database, self.claimed.run
-        await database.write(lambda tx: mark_starting(tx, run.id))
-        await database.write(lambda tx: mark_started(tx, run, None, adopted=False))
-        await database.write(partial(end_run, run=run, ending=Ending(ExitCause.EXIT, "", 0), policy=self._policy))
+        await database.write(Share(mark_all_starting, run.id))
+        await database.write(Share(mark_all_started, Begun(run, None)))
+        await self.end(Ending(ExitCause.EXIT, "", 0))
 
 
 class Nowhere:
@@ -51,6 +55,9 @@ class Nowhere:
 
     async def require_image(self, image: str) -> str:
         return image
+
+    def work_folder(self, run: str) -> Path:
+        raise Unavailable("nothing runs here")
 
     async def list_owned(self) -> list[str]:
         return []
@@ -95,6 +102,7 @@ async def round_trip(folder: Path, mark: Callable[[], None] = lambda: None) -> f
     """Seconds from the goal's start to its end."""
     drivers = {DriverName.PROCESS: cast(Driver, Nowhere())}
     opened = await open_local(folder, settings(folder), drivers=drivers)
+    leave_alone_what_is_loaded()  # as every process that owns an engine does
     try:
         created = await opened.create_goal(CreateGoal(source=goal(), runtime=Runtime.PROCESS, start=False))
         ended = asyncio.create_task(_ended(opened))

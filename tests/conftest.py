@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+FIRST = ("faults", "e2e", "cli", "dispatch")  # files of few tests that wait long: begun last, they would end last
 BLOCKED = 0.25  # seconds one callback may hold the loop: about what a person feels as a stall
 REQUIRE_DOCKER = "PILOTHOUSE_REQUIRE_DOCKER"
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -25,6 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "allow_blocking(reason): this test may hold the event loop, and says why")
     for name in [name for name in os.environ if name.startswith("PILOTHOUSE_") and name != REQUIRE_DOCKER]:
         del os.environ[name]
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the program is started hundreds of times: compiled once is enough
     os.environ["XDG_CONFIG_HOME"] = "/nonexistent/pilothouse-tests"  # the developer's own settings stay out
     Handle._run = _timed(Handle._run)  # type: ignore[assignment, method-assign]  # typeshed hides it
 
@@ -59,6 +61,10 @@ def _run_delay() -> float:
     """Seconds the calling thread has waited for a core so far."""
     file = _schedstat(threading.get_native_id())
     return 0.0 if file is None else int(os.pread(file, 100, 0).split()[1]) / 1e9
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: FIRST.index(folder) if (folder := item.path.parent.name) in FIRST else len(FIRST))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from engine.api import Lagged
 from engine.events import Event
@@ -13,7 +13,8 @@ CAPACITY = 10_000  # events a subscriber may fall behind before it is told that 
 class Subscription:
     """One reader's queue. Iterate it for events; a `Lagged` says that what was queued is gone."""
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, capacity: int = CAPACITY, lagged: Callable[[int], None] = lambda _events: None) -> None:
+        self._lagged = lagged
         self._queue: deque[Event] = deque()
         self._capacity = capacity
         self._missed = 0
@@ -24,6 +25,7 @@ class Subscription:
         for event in events:
             if self._missed or len(self._queue) >= self._capacity:
                 self._missed += 1 + len(self._queue)
+                self._lagged(1 + len(self._queue))
                 self._queue.clear()
             else:
                 self._queue.append(event)
@@ -49,13 +51,14 @@ class Subscription:
 
 
 class Bus:
-    """All subscriptions of one engine. Used on the event loop only."""
+    """All subscriptions of one engine. Used on the event loop only. `lagged` hears of each event a reader misses."""
 
-    def __init__(self) -> None:
+    def __init__(self, lagged: Callable[[int], None] = lambda _events: None) -> None:
+        self._lagged = lagged
         self._subscriptions: set[Subscription] = set()
 
     def subscribe(self, capacity: int = CAPACITY) -> Subscription:
-        subscription = Subscription(capacity)
+        subscription = Subscription(capacity, self._lagged)
         self._subscriptions.add(subscription)
         return subscription
 

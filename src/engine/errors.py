@@ -2,14 +2,16 @@
 
 PilothouseError            code · exit code
 ├── Invalid                invalid · 2        what was given cannot be used
-│   └── InvalidGoalFile    invalid_goal_file · 2
+│   ├── InvalidGoalFile    invalid_goal_file · 2
+│   └── Refused            refused · 2        no proof of who asks, or who asks may not
 ├── NotFound               not_found · 3
 │   └── ImageNotFound      image_not_found · 3
 ├── Conflict               conflict · 4       the row moved on, or the move is not allowed
 │   ├── StaleVersion       stale_version
 │   ├── IllegalMove        illegal_move
 │   ├── EngineRunning      engine_running
-│   └── NameTaken          name_taken
+│   ├── NameTaken          name_taken
+│   └── Unreadable         unreadable
 └── Unavailable            unavailable · 69
     ├── StoreError         store
     ├── EngineUnavailable  engine_unavailable
@@ -41,6 +43,7 @@ class PilothouseError(Exception):
 
     code = "error"
     exit_code = ExitCode.TASK_FAILED
+    status = 500  # of the answer over HTTP
 
     def __init__(self, message: str, *, hint: str = "", details: dict[str, object] | None = None) -> None:
         super().__init__(message)
@@ -54,12 +57,27 @@ class Invalid(PilothouseError):
 
     code = "invalid"
     exit_code = ExitCode.USAGE
+    status = 400
 
 
 class InvalidGoalFile(Invalid):
     """A goal file with problems; the message holds one `file:line: what` row each."""
 
     code = "invalid_goal_file"
+    status = 422
+
+
+class Refused(Invalid):
+    """Whoever asks has shown no token or signature, or not the one that belongs to what is asked for (`status` 401), or
+    is known and may not (403)."""
+
+    code = "refused"
+
+    def __init__(
+        self, message: str, *, hint: str = "", details: dict[str, object] | None = None, status: int = 401
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.status = status
 
 
 class NotFound(PilothouseError):
@@ -67,6 +85,7 @@ class NotFound(PilothouseError):
 
     code = "not_found"
     exit_code = ExitCode.NOT_FOUND
+    status = 404
 
 
 class ImageNotFound(NotFound):
@@ -80,6 +99,7 @@ class Conflict(PilothouseError):
 
     code = "conflict"
     exit_code = ExitCode.CONFLICT
+    status = 409
 
 
 class StaleVersion(Conflict):
@@ -106,11 +126,18 @@ class NameTaken(Conflict):
     code = "name_taken"
 
 
+class Unreadable(Conflict):
+    """A stored row is not what was written: it is listed as such, and nothing is done from it."""
+
+    code = "unreadable"
+
+
 class Unavailable(PilothouseError):
     """A part this needs does not answer."""
 
     code = "unavailable"
     exit_code = ExitCode.UNAVAILABLE
+    status = 503
 
 
 class StoreError(Unavailable):

@@ -10,7 +10,7 @@ from engine.errors import Invalid
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH = 10  # 50 random bits: a thousand goals a day for a year collide with chance < 1e-4
-ID = re.compile(rf"(?:g|t|r|d|x|e)-[{ALPHABET}]{{{LENGTH}}}")
+ID = re.compile(rf"(?:g|t|r|d|x|e|u)-[{ALPHABET}]{{{LENGTH}}}")
 # HARDENING fact 1: every Docker client lets an id traverse, so only this shape ever reaches a daemon.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
@@ -26,6 +26,7 @@ class Kind(StrEnum):
     DECISION = "d"
     GATE = "x"
     ENGINE = "e"
+    RULE = "u"
 
 
 IdSource = Callable[[Kind], str]

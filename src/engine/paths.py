@@ -31,12 +31,22 @@ class ProjectPaths:
         return self.state / "engine.sock"
 
     @property
+    def api_token(self) -> Path:
+        """The token that opens the TCP door of this project when no other file was named."""
+        return self.state / "api.token"
+
+    @property
     def engine_log(self) -> Path:
         return self.state / "engine.log"
 
     @property
     def settings(self) -> Path:
         return self.root / "pilothouse.toml"
+
+    @property
+    def templates(self) -> Path:
+        """The project's own templates, the one thing in there that a person writes."""
+        return self.state / "templates"
 
     @property
     def logs(self) -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 SHORTEST = 8  # bytes of a value that is cut; shorter ones stand in any text by chance
+SHORTEST_KEY = 15  # characters of the shortest key in any of the formats below, `sk-ant-` and eight more
 KEY = "private key"
 KEY_LINES = 400  # lines of one private key at most
 SECRET_NAME = re.compile(
@@ -30,6 +31,7 @@ FORMATS = re.compile(
     rb"|github_pat_\w{20,}"
     rb"|A[KS]IA[A-Z0-9]{16}"
     rb"|xox[abeoprs]-[A-Za-z0-9-]{10,}"
+    rb"|pht_[0-9a-f]{64}"
 )
 JWT = re.compile(rb"(?<![\w-])([\w-]{10,}+)\.eyJ[\w-]{5,}+(?:\.[\w-]*+)?")
 KINDS = {
@@ -38,6 +40,7 @@ KINDS = {
     b"g": "GitHub token",
     b"A": "AWS key id",
     b"xox": "Slack token",
+    b"pht_": "sandbox token",
 }
 BEGUN = re.compile(rb"-----BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----(?:.*?(?=-----END)|.*)")
 BODY = re.compile(rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}+=*+\s*+$")
@@ -46,7 +49,7 @@ KEY_HEADER = re.compile(rb"\s*+(?:[A-Za-z-]{1,30}: .*)?$")
 # The end of a line that was cut at its limit, where a secret may stand in part.
 CUT = b" bytes cut]"
 CUT_LINE = re.compile(rb" \xe2\x80\xa6 \[\d+ bytes cut\]$")
-BEGINNING = re.compile(rb"(?:sk-|gh[opsur]_|github_pat_|A[KS]IA|xox[abeoprs]-|eyJ)[\w.-]*$|-----BEGIN[A-Z ]*$")
+BEGINNING = re.compile(rb"(?:sk-|gh[opsur]_|github_pat_|A[KS]IA|xox[abeoprs]-|pht_|eyJ)[\w.-]*$|-----BEGIN[A-Z ]*$")
 LONGEST_BEGINNING = 4096
 BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
 
@@ -100,6 +103,10 @@ class Redactor:
         self._values = _values(environment or {})
         self._keys: dict[bytes, int] = {}
 
+    def learn(self, environment: Mapping[str, str]) -> None:
+        """Cut these values too from here on."""
+        self._values = sorted((*self._values, *_values(environment)), key=lambda form: -len(form.needle))
+
     def lines(self, data: bytes, head: int) -> bytes:
         """Whole lines without their secrets, as many as before. The first `head` bytes of each stay, the first one of
         them names its stream."""
@@ -119,6 +126,8 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Any text without its secrets."""
+        if len(text) < SHORTEST_KEY and not self._values:
+            return str(text)
         data = text.encode("utf-8", "surrogatepass")
         if b"PRIVATE KEY" in data:
             data = _without_keys(data, 0, {})
@@ -129,6 +138,8 @@ class Redactor:
         match value:
             case str():
                 return self.text(value)
+            case None | bool() | int():
+                return value
             case dict():
                 return {key: self.data(inner) for key, inner in value.items()}
             case list() | tuple():

@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Consequence(StrEnum):
@@ -14,6 +17,8 @@ class Consequence(StrEnum):
 
     STOP_ENGINE = "stop_engine"
     REPORT = "report"
+    HANDED_BACK = "handed_back"
+    """Whoever awaits it gets the error and says what becomes of it."""
 
 
 class Crew:
@@ -36,6 +41,19 @@ class Crew:
         task.add_done_callback(lambda done: self._ended(name, done, on_crash))
         return task
 
+    async def attempt(
+        self, name: str, work: Coroutine[Any, Any, None], *, on_crash: Consequence = Consequence.REPORT
+    ) -> BaseException | None:
+        """Run `work` under a name of its own to its end; the error it died of, or None."""
+        task = self.start(name, work, on_crash=on_crash)
+        try:
+            await asyncio.wait({task})
+        finally:
+            task.cancel()
+        if task.cancelled():
+            raise asyncio.CancelledError
+        return task.exception()
+
     def names(self) -> list[str]:
         return sorted(self._tasks)
 
@@ -44,7 +62,7 @@ class Crew:
         if task.cancelled():
             return
         error = task.exception()
-        if error is None:
+        if error is None or on_crash is Consequence.HANDED_BACK:
             return
         log.error("%s died: %s", name, error, exc_info=error)
         if on_crash is Consequence.STOP_ENGINE:
@@ -62,3 +80,17 @@ class Crew:
         for task in alive:
             task.cancel()
         await asyncio.gather(*alive, return_exceptions=True)
+
+
+async def begin(start: Coroutine[Any, Any, T], undo: Callable[[T], Awaitable[None]]) -> T:
+    """Run a start to its end, also when its caller is cancelled meanwhile: what it gave is then undone.
+
+    A program whose start is cancelled half-way has an id nobody knows, so that its children could not be killed.
+    """
+    starting = asyncio.create_task(start, name="begin")
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with suppress(OSError):  # it did not start
+            await undo(await starting)
+        raise

@@ -54,3 +54,8 @@ def format_duration(seconds: float) -> str:
 
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
 Bytes = Annotated[int, BeforeValidator(parse_size)]
+
+
+def listed(value: object) -> object:
+    """A list, also when it is written as words with commas between them."""
+    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value

@@ -7,7 +7,7 @@ from rich.style import Style
 from textual.color import Color
 from textual.theme import Theme
 
-from engine.model import GoalState, Risk, RunState, Stream, TaskState
+from engine.model import GoalState, Risk, RunState, Stream, TaskState, Verdict
 
 PILOTHOUSE = Theme(
     name="pilothouse",
@@ -128,4 +128,5 @@ STATE_TONES: dict[str, Tone] = {
     RunState.ENDED: Tone.DIM,
 }
 RISK_TONES = {Risk.LOW: Tone.DIM, Risk.NORMAL: Tone.PLAIN, Risk.HIGH: Tone.BAD}
+VERDICT_TONES = {Verdict.ALLOWED: Tone.GOOD, Verdict.ASKED: Tone.ASK, Verdict.REFUSED: Tone.BAD}
 STREAM_TONES = {Stream.OUT: Tone.FAINT, Stream.ERR: Tone.WARN, Stream.GAP: Tone.WARN, Stream.NOTE: Tone.BUSY}

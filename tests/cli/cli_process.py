@@ -6,7 +6,6 @@ import os
 import pty
 import select
 import struct
-import subprocess
 import sys
 import termios
 import time
@@ -14,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from forked_program import ForkedProgram
 
 SCRIPT = Path(sys.executable).with_name("pilothouse")
 
@@ -60,15 +61,8 @@ class Terminal:
         self.out = ""
         self._screen, inner = pty.openpty()
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self.process = subprocess.Popen(
-            [SCRIPT, *args],
-            cwd=cwd,
-            env=environment(**env),
-            stdin=inner,
-            stdout=inner,
-            stderr=inner,
-            start_new_session=True,
-            preexec_fn=_take_terminal,
+        self.process = ForkedProgram(
+            [str(SCRIPT), *args], cwd, environment(**env), (inner, inner, inner), on_terminal=True
         )
         os.close(inner)
 
@@ -118,7 +112,3 @@ class Terminal:
             return False
         self.out += data.decode(errors="replace")
         return bool(data)
-
-
-def _take_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

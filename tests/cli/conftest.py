@@ -1,12 +1,14 @@
 """The command line as a process of its own, and as a call inside the test."""
 
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 from cli_process import SCRIPT, Answered, Pilothouse, Terminal, environment
+
+from forked_program import ForkedProgram, run_forked, start_forked
 
 
 @pytest.fixture
@@ -14,16 +16,7 @@ def pilothouse(project: Path) -> Pilothouse:
     """Run `pilothouse …` in the project folder without a terminal; stdin is closed unless it is given."""
 
     def run(*args: str, stdin: str = "", timeout: float = 60, cwd: Path = project, **env: str) -> Answered:
-        done = subprocess.run(
-            [SCRIPT, *args],
-            cwd=cwd,
-            env=environment(**env),
-            input=stdin.encode(),
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
-        answer = Answered(done.returncode, done.stdout.decode(), done.stderr.decode())
+        answer = Answered(*run_forked([str(SCRIPT), *args], cwd, environment(**env), stdin.encode(), timeout))
         assert "Traceback" not in answer.err + answer.out, answer.err
         return answer
 
@@ -31,28 +24,18 @@ def pilothouse(project: Path) -> Pilothouse:
 
 
 @pytest.fixture
-def start(project: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+def start(project: Path) -> Iterator[Callable[..., ForkedProgram]]:
     """Start `pilothouse …` and go on; whatever still lives is killed when the test ends."""
-    alive: list[subprocess.Popen[str]] = []
+    alive: list[ForkedProgram] = []
 
-    def begin(*args: str, cwd: Path = project, **env: str) -> "subprocess.Popen[str]":
-        process = subprocess.Popen(
-            [SCRIPT, *args],
-            cwd=cwd,
-            env=environment(**env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        alive.append(process)
-        return process
+    def begin(*args: str, cwd: Path = project, stderr: int | IO[str] = subprocess.PIPE, **env: str) -> ForkedProgram:
+        alive.append(start_forked([str(SCRIPT), *args], cwd, environment(**env), stderr=stderr))
+        return alive[-1]
 
     yield begin
-    for process in alive:
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-        process.communicate()
+    for program in alive:
+        program.kill()
+        program.communicate()
 
 
 @pytest.fixture

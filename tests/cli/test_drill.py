@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from engine.local import Finding, store_damage
+from engine.local.finding import Finding
+from engine.local.store_check import store_damage
 from engine.model import Runtime
 from engine.paths import ProjectPaths
 from engine.settings import SandboxSettings, Settings
 from tui.cli import drill
 
 PENDING = {"id": "d-1", "version": 1}
+WHY: dict[str, Sequence[tuple[int, Any]]] = {"why": [(0, {"summary": "ended by SIGKILL"})]}
 BOX = {"name": "ph-1", "run": "r-1", "state": "running"}
 
 
@@ -35,6 +37,16 @@ def goals(state: str, task: str, runs: int = 1, engine: str = "running") -> dict
     goal = {"id": "g-1", "state": state, "created_at": "2030-01-31"}
     status = {"engine": {"state": engine, "pid": 0, "live_runs": 0}, "goals": [goal]}
     return {"status": [(0, status)], "tree": [(0, {"children": [{"id": "t-1", "state": task, "runs": runs}]})]}
+
+
+STRAY = {"matched": [], "queued": True}
+
+
+def waits(state: str = "active") -> dict[str, Sequence[tuple[int, Any]]]:
+    """What status and tree tell of one goal whose gate is open."""
+    told = goals(state, "waiting")
+    told["status"][0][1]["goals"][0]["waiting_on"] = [{"kind": "gate"}]
+    return told
 
 
 def lines(*texts: str) -> list[tuple[int, Any]]:
@@ -60,6 +72,9 @@ def inside(folder: Path) -> list[Path]:
             },
             "did not wait over a restart",
         ),
+        (drill.signals, {**waits(), "signal": [(0, {"matched": ["x-1"], "queued": False})]}, "for another gate did"),
+        (drill.signals, {**waits(state="done"), "signal": [(0, STRAY)]}, "did not wait over kill -9"),
+        (drill.signals, {**waits(), "signal": [(0, STRAY), (0, STRAY)]}, "its own signal did"),
         (drill.nothing_lost, {"sandboxes": [(0, [BOX])], **goals("done", "done", engine="visiting")}, "does not run"),
         (drill.nothing_lost, {"sandboxes": [(0, [BOX])], **goals("done", "done", runs=2)}, "it ran 2 times"),
         (drill.nothing_lost, {"sandboxes": [(0, [BOX])], **goals("failed", "failed")}, "the task is failed"),
@@ -69,10 +84,11 @@ def inside(folder: Path) -> list[Path]:
             "its log is ['line 0', 'line 2']",
         ),
         (drill.true_ends, {"sandboxes": [(0, [BOX])], **goals("done", "done")}, "counts as done"),
-        (drill.true_ends, {"sandboxes": [(0, [BOX])], **goals("active", "blocked")}, "still listed"),
+        (drill.true_ends, {"sandboxes": [(0, [BOX])], **goals("failed", "failed")}, "does not name the signal"),
+        (drill.true_ends, {"sandboxes": [(0, [BOX])], **goals("failed", "failed"), **WHY}, "still listed"),
         (
             drill.true_ends,
-            {"sandboxes": [(0, [BOX]), (0, [])], **goals("active", "blocked"), "events": [(0, [{"seq": 2}])]},
+            {"sandboxes": [(0, [BOX]), (0, [])], **goals("failed", "failed"), **WHY, "events": [(0, [{"seq": 2}])]},
             "gaps",
         ),
         (drill.caged, {"run": [(1, {})], **goals("failed", "failed"), "logs": lines("it has a network")}, "a network"),

@@ -14,9 +14,10 @@ from goal_files import goal_file
 
 from engine.about import about, subject
 from engine.redaction import Redactor
+from forked_program import ForkedProgram
 from tui.cli.journal import log_to
 
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Callable[..., ForkedProgram]
 SETTINGS = '[engine]\nreconcile_interval = "400ms"\n[sandbox]\nlog_total = "64k"\nruntime = "process"\n'
 TALKS = "goal: Talk\ntasks:\n  - {id: talk, run: \"head -c 90000 /dev/zero | tr '\\\\0' x\"}\n"
 

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Timer
@@ -15,9 +14,10 @@ from cli_process import Pilothouse, eventually
 from goal_files import GATED, decoded, goal_file, types
 
 from engine.instance_lock import InstanceLock
-from engine.local import ProjectPaths
+from engine.local.project import ProjectPaths
+from forked_program import ForkedProgram
 
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Callable[..., ForkedProgram]
 PROCESS = ("--runtime", "process", "--allow-unconfined")
 
 
@@ -34,7 +34,7 @@ def engine(inside: Pilothouse) -> dict[str, Any]:
     return told
 
 
-def serving(start: Start, inside: Pilothouse, *args: str) -> "subprocess.Popen[str]":
+def serving(start: Start, inside: Pilothouse, *args: str) -> ForkedProgram:
     process = start(*(args or ("serve",)))
     eventually(lambda: engine(inside)["state"] == "running")
     return process
@@ -58,7 +58,7 @@ def test_r97_an_engine_in_the_foreground_ends_and_leaves_nothing(
     assert not left & {"engine.sock", "engine.lock"}
 
 
-def test_r99_a_second_engine_is_refused_within_two_seconds_and_the_first_is_named(
+def test_case_7_r99_a_second_engine_is_refused_within_two_seconds_and_the_first_is_named(
     start: Start, pilothouse: Pilothouse, inside: Pilothouse
 ) -> None:
     process = serving(start, inside)

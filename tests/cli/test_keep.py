@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,9 @@ import pytest
 from cli_process import Answered, Pilothouse, eventually
 from goal_files import FAILING, GATED, goal_file
 
-Start = Callable[..., "subprocess.Popen[str]"]
+from forked_program import ForkedProgram
+
+Start = Callable[..., ForkedProgram]
 STAYING = "goal: Stay\nrun: echo awake; exec sleep 3000\n"
 
 

@@ -1,5 +1,6 @@
 """The verbs that hold work back, let it go on, and act on one sandbox; each on the real command and real processes."""
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,7 +11,13 @@ import pytest
 from cli_process import Pilothouse, eventually
 from goal_files import decoded, goal_file, types
 
-Start = Callable[..., "subprocess.Popen[str]"]
+from engine.api import CreateGoal
+from engine.local.opening import open_local
+from engine.model import Runtime
+from engine.settings import Settings
+from forked_program import ForkedProgram
+
+Start = Callable[..., ForkedProgram]
 TWO = """\
 goal: Two steps
 tasks:
@@ -26,7 +33,7 @@ tasks:
 
 
 @pytest.fixture
-def serving(start: Start, inside: Pilothouse) -> Iterator["subprocess.Popen[str]"]:
+def serving(start: Start, inside: Pilothouse) -> Iterator[ForkedProgram]:
     """An engine in a process of its own."""
     process = start("serve")
     eventually(lambda: inside("status", "--json").json["engine"]["state"] == "running")
@@ -180,3 +187,34 @@ def test_until_idle_waits_for_what_runs_in_a_paused_goal_and_for_nothing_while_d
 def test_what_cannot_be_ordered_is_refused_with_its_code(inside: Pilothouse, args: tuple[str, ...], code: int) -> None:
     inside("init")
     assert inside(*args).code == code
+
+
+def test_a_draft_is_started_by_its_own_verb_and_no_other(inside: Pilothouse, project: Path) -> None:
+    async def propose() -> str:
+        engine = await open_local(project, Settings(), visiting=True)
+        try:
+            return (await engine.create_goal(CreateGoal(source=TWO, runtime=Runtime.PROCESS, start=False))).id
+        finally:
+            await engine.close()
+
+    goal = asyncio.run(propose())
+    resumed = inside("resume", goal)
+    assert resumed.code == 4
+    assert f"pilothouse start {goal}" in resumed.err
+    assert inside("start", goal, "--json").json["state"] == "active"
+    again = inside("start", goal)
+    assert again.code == 4
+    assert "not a draft" in again.err
+
+
+@pytest.mark.usefixtures("serving")
+def test_interrupt_ends_no_sandbox_by_force_and_counts_as_no_failure(inside: Pilothouse, project: Path) -> None:
+    goal = begun(inside, project, TWO)
+    run = inside("interrupt", f"{goal}/first", "--json")
+    assert (run.code, run.json["key"], bool(run.json["interrupted_by"])) == (0, "first", True)
+    assert inside("wait", f"{goal}/first", "--for", "blocked", "--timeout", "30s").code == 0
+    first = task(inside, goal, "first")
+    assert first["cause"].splitlines()[0].startswith("interrupted by ")
+    ended = inside("interrupt", run.json["id"], "--json")
+    assert (ended.code, ended.json["error"]["code"]) == (4, "illegal_move")
+    assert inside("retry", f"{goal}/first").code == 0

@@ -1,5 +1,6 @@
 """Folders with and without a project: looking makes nothing, making overwrites nothing."""
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -91,9 +92,19 @@ def test_init_makes_a_project_whose_files_are_sound(inside: Pilothouse, project:
     assert answer.json == {"project": str(project), "files": ["pilothouse.toml", "goal.yaml"]}
     assert sorted(path.name for path in project.iterdir()) == [".pilothouse", "goal.yaml", "pilothouse.toml"]
     assert (project / ".pilothouse").stat().st_mode & 0o777 == 0o700
-    assert (project / ".pilothouse" / ".gitignore").read_text(encoding="utf-8").endswith("*\n")
+    assert (project / ".pilothouse" / ".gitignore").read_text(encoding="utf-8").splitlines()[1] == "*"
     assert load_settings(project / "pilothouse.toml", environ={}) == load_settings(project / "none", environ={})
     assert inside("plan", "goal.yaml").code == 0
+
+
+def test_the_first_goal_of_init_runs_to_its_gate_and_prints_no_error(inside: Pilothouse) -> None:
+    inside("init")
+    ran = inside("run", "goal.yaml", "--no-ui", "--runtime", "process", "--allow-unconfined", "--json")
+    assert ran.code == 5
+    goal = inside("status", "--json").json["goals"][0]["id"]
+    for key in ("write", "shell", "limits"):
+        lines = [json.loads(line) for line in inside("logs", f"{goal}/{key}", "--json").out.splitlines()]
+        assert [line["text"] for line in lines if line["stream"] == "err"] == [], key
 
 
 def test_every_commented_setting_of_init_shows_the_default(inside: Pilothouse, project: Path) -> None:

@@ -1,7 +1,6 @@
 """Goals without UI, with real sandboxes: JSON lines, exit codes, gates (R128, R129)."""
 
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +8,9 @@ import pytest
 from cli_process import Pilothouse, eventually
 from goal_files import FAILING, GATED, SLEEPING, decoded, goal_file, types
 
-Start = Callable[..., "subprocess.Popen[str]"]
+from forked_program import ForkedProgram
+
+Start = Callable[..., ForkedProgram]
 RUN = ("run", "goal.yaml", "--no-ui", "--runtime", "process", "--allow-unconfined")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cli_process import SCRIPT, Pilothouse
 
-HEAVY = ("textual", "docker", "httpx", "fastapi", "uvicorn", "rich", "pydantic", "aiosqlite", "yaml", "asyncio")
+HEAVY = ("textual", "docker", "httpx", "fastapi", "uvicorn", "rich", "pydantic", "aiosqlite", "yaml", "asyncio", "mcp")
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], []])

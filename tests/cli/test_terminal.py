@@ -68,7 +68,7 @@ def test_r80_leaving_the_question_leaves_the_decision_pending(
         assert [(d["id"], d["version"]) for d in pending(inside)] == [(asked["id"], asked["version"])]
 
 
-def test_r122_what_was_typed_before_the_question_answers_nothing(
+def test_case_20_r122_what_was_typed_before_the_question_answers_nothing(
     gate: Callable[..., dict[str, Any]], terminal: Open, inside: Pilothouse
 ) -> None:
     asked = gate()

@@ -6,6 +6,7 @@ import click
 import pytest
 from cli_process import Pilothouse
 
+from tui.cli.call import Ref
 from tui.cli.main import VERBS, cli
 
 WRONG: list[tuple[str, ...]] = [
@@ -18,11 +19,26 @@ WRONG: list[tuple[str, ...]] = [
     ("--until", "idle"),
     ("--until", "tomorrow", "--no-ui"),
     ("--until", "idle", "status"),
-    ("--no-ui", "--listen", "127.0.0.1:1"),
+    ("--no-ui", "--listen", "nonsense"),
     ("--no-ui", "--token-file", "token"),
-    ("serve", "--listen", "127.0.0.1:1"),
+    ("serve", "--listen", "nonsense"),
     ("run",),
-    ("run", "--template", "sdlc"),
+    ("run", "goal.yaml", "--template", "features"),
+    ("run", "--template", "features"),
+    ("template", "show"),
+    ("template", "show", "../features"),
+    ("template", "make"),
+    ("schedule", "add"),
+    ("schedule", "start"),
+    ("schedule", "add", "a\x1bb", "--goal", "goal.yaml", "--every", "1h"),
+    ("schedule", "add", "a", "--goal", "goal.yaml"),
+    ("schedule", "add", "a", "--every", "1h"),
+    ("schedule", "add", "a", "--goal", "goal.yaml", "--template", "features", "--every", "1h"),
+    ("schedule", "add", "a", "--goal", "goal.yaml", "--every", "often"),
+    ("schedule", "add", "a", "--goal", "goal.yaml", "--every", "1h", "--zone", "Moon/Crater"),
+    ("schedule", "add", "a", "--goal", "goal.yaml", "--window", "someday"),
+    ("schedule", "add", "a", "--goal", "goal.yaml", "--cron", "0 0 30 2 *"),
+    ("schedule", "add", "a", "--goal", "goal.yaml", "--every", "1h", "--set", "novalue"),
     ("run", "goal.yaml", "--again", "g-1"),
     ("run", "missing.yaml"),
     ("run", "."),
@@ -57,6 +73,8 @@ WRONG: list[tuple[str, ...]] = [
     ("events", "--after", "-1"),
     ("events", "--after", "x"),
     ("image",),
+    ("notify",),
+    ("notify", "nobody"),
     ("image", "remove"),
     ("image", "build", "--image", "other:1"),
     ("demo", "a", "--project", "."),
@@ -112,24 +130,66 @@ HOSTILE = [
     "a/b/c/d/e/f/g/h/i/j/k",
     "t-1/",
 ]
-TAKING_IDS = [
-    ("status",),
-    ("tree",),
-    ("why",),
-    ("diff",),
-    ("logs",),
-    ("cancel",),
-    ("undo",),
-]
+NO_IDS = {
+    "serve",
+    "demo",
+    "plan",
+    "sandboxes",
+    "decisions",
+    "events",
+    "dispatch",
+    "backup",
+    "gc",
+    "stop",
+    "image",
+    "doctor",
+    "init",
+    "attach",
+    "template",
+    "schedule",
+    "ledger",
+    "lease",
+    "leases",
+    "notify",
+    "set",
+    "metrics",
+    "mcp",
+    "web",
+}
+WITH: dict[str, list[str]] = {
+    "fork": ["--from", "1"],
+    "decide": ["--version", "1"],
+    "wait": ["--for", "done"],
+    "task": ["edit", "--title", "t"],
+    "rules": ["revoke"],
+    "checkpoints": ["show"],
+}
+NAMED = {"signal": "--callback", "run": "--again"}  # verbs that take an id by this option
+AFTER: dict[str, list[str]] = {"decide": ["approve"]}
 
 
-@pytest.mark.parametrize("hostile", HOSTILE, ids=ascii)
-def test_r45_a_hostile_id_ends_at_the_command_line(hostile: str, inside: Pilothouse, project: Path) -> None:
-    for verb in TAKING_IDS:
-        answer = inside(*verb, "--", hostile)
-        assert answer.code == 2, (verb, answer)
+def _takes_id(name: str) -> bool:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    return any(isinstance(param.type, Ref) for param in command.params)
+
+
+TAKING_IDS = [name for name in VERBS if name not in NO_IDS]
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_r45_what_a_verb_is_told_of_goals_tasks_and_runs_is_parsed_as_an_id(name: str) -> None:
+    assert _takes_id(name) == (name not in NO_IDS), "an id that is not a Ref, or a verb of no ids that has one"
+
+
+@pytest.mark.parametrize("verb", TAKING_IDS)
+def test_case_23_r45_a_hostile_id_ends_at_the_command_line(verb: str, inside: Pilothouse, project: Path) -> None:
+    for hostile in HOSTILE:
+        told = [f"{NAMED[verb]}={hostile}"] if verb in NAMED else [*WITH.get(verb, []), "--", hostile]
+        answer = inside(verb, *told, *AFTER.get(verb, []))
+        assert answer.code == 2, (hostile, answer)
+        assert "is not an id" in answer.err, (hostile, answer)
         assert not {"\x1b", "\x07"} & set(answer.err)
-    assert inside("decide", "--version", "1", "--", hostile, "approve").code == 2
     assert list(project.iterdir()) == []
 
 

@@ -6,13 +6,18 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from judges import JudgeDriver
+from near import World, world
 from scripted import Bench, ScriptedDriver
+from timed import FrozenClock, Timed
 from yard import Open, WorkingDriver, Yard, git
 
-from engine.local import open_local
+from engine.clock import Clock
+from engine.dispatch.egress.reach import Reach
+from engine.local.opening import open_local
 from engine.model import DriverName
 from engine.sandbox.driver import Driver
-from engine.settings import EngineSettings, Settings
+from engine.settings import DecisionSettings, EngineSettings, Settings
 
 
 @pytest.fixture
@@ -21,10 +26,18 @@ async def opened(project: Path) -> AsyncIterator[Callable[..., Awaitable[Bench]]
     async with AsyncExitStack() as stack:
         driver = ScriptedDriver(root=project)
 
-        async def open_one(**engine: object) -> Bench:
+        async def open_one(
+            clock: Clock | None = None,
+            decisions: DecisionSettings | None = None,
+            reach: Reach | None = None,
+            **engine: object,
+        ) -> Bench:
             defaults = {"retry_backoff": 0.01, "spawn_rate": 100_000, "reconcile_interval": 3600}
-            settings = Settings(engine=EngineSettings.model_validate(defaults | engine))
-            local = await open_local(project, settings, random=Random(7), drivers={DriverName.PROCESS: driver})
+            settings = Settings(
+                engine=EngineSettings.model_validate(defaults | engine), decisions=decisions or DecisionSettings()
+            )
+            drivers: dict[DriverName, Driver] = {DriverName.PROCESS: driver}
+            local = await open_local(project, settings, random=Random(7), drivers=drivers, clock=clock, reach=reach)
             stack.push_async_callback(local.close)
             return Bench(local, driver)
 
@@ -32,8 +45,43 @@ async def opened(project: Path) -> AsyncIterator[Callable[..., Awaitable[Bench]]
 
 
 @pytest.fixture
+async def outside() -> AsyncIterator[World]:
+    """What a sandbox may reach; open an engine with its `reach`."""
+    async with world() as here:
+        yield here
+
+
+@pytest.fixture
 async def bench(opened: Callable[..., Awaitable[Bench]]) -> Bench:
     return await opened()
+
+
+@pytest.fixture
+def driver(bench: Bench) -> JudgeDriver:
+    """The bench's own driver from here on: its judges say what a test wants."""
+    mine = JudgeDriver(root=bench.driver.root)
+    bench.driver = mine
+    bench.engine._parts.context.drivers = {mine.name: mine}
+    return mine
+
+
+@pytest.fixture
+async def timed(project: Path) -> AsyncIterator[Callable[..., Awaitable[Timed]]]:
+    """Open engines under one frozen clock, one after the other; `schedules` are those of the settings."""
+    async with AsyncExitStack() as stack:
+        driver, clock = ScriptedDriver(root=project), FrozenClock()
+
+        async def open_one(schedules: dict[str, object] | None = None, *, visiting: bool = False) -> Timed:
+            values = {"retry_backoff": 0.01, "spawn_rate": 100_000, "reconcile_interval": 3600}
+            settings = Settings.model_validate({"engine": values, "schedules": schedules or {}})
+            drivers: dict[DriverName, Driver] = {DriverName.PROCESS: driver}
+            local = await open_local(
+                project, settings, visiting=visiting, random=Random(7), drivers=drivers, clock=clock
+            )
+            stack.push_async_callback(local.close)
+            return Timed(local, driver, clock)
+
+        yield open_one
 
 
 @pytest.fixture

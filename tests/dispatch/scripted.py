@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.api import CreateGoal, GoalView, TreeNode
+from engine.errors import NotFound
 from engine.events import Event
 from engine.ids import SafeName
-from engine.local import LocalEngine
+from engine.local.engine import LocalEngine
 from engine.model import DriverName, Stream
-from engine.sandbox.driver import Chunk, DriverHealth, Exit, OwnedSandbox, SandboxSpec, Started
+from engine.sandbox.driver import Chunk, DriverHealth, Exit, OwnedSandbox, SandboxSpec, Started, Stats
 
 
 @dataclass
@@ -20,11 +21,15 @@ class ScriptedDriver:
 
     name: DriverName = DriverName.PROCESS
     confined: bool = True
+    cuts_network: bool = True
     specs: list[SandboxSpec] = field(default_factory=list)
     alive: dict[str, asyncio.Event] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
     finished: set[str] = field(default_factory=set)
     frozen: set[str] = field(default_factory=set)
+    ends: dict[str, Exit] = field(default_factory=dict)
+    interrupted: list[str] = field(default_factory=list)
+    cpu: dict[str, float] = field(default_factory=dict)
     refuses_to_pause: Exception | None = None
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     peak: int = 0
@@ -71,6 +76,8 @@ class ScriptedDriver:
         command = self.command(name)
         if command.startswith("hang"):
             await self.alive[name].wait()
+            if name in self.ends:
+                return self.ends[name]
             return Exit(0) if name in self.finished else Exit(137, 9)
         await asyncio.sleep(0)
         match command.split():
@@ -92,6 +99,13 @@ class ScriptedDriver:
         if name in self.alive:
             self.alive[name].set()
 
+    async def interrupt(self, name: SafeName) -> None:
+        if self.refuses_to_pause is not None:
+            raise self.refuses_to_pause
+        async with self.changed:
+            self.interrupted.append(name)
+            self.changed.notify_all()
+
     async def pause(self, name: SafeName) -> None:
         if self.refuses_to_pause is not None:
             raise self.refuses_to_pause
@@ -108,6 +122,11 @@ class ScriptedDriver:
     async def exec(self, name: SafeName, argv: Sequence[str]) -> tuple[int, bytes]:
         return 0, b""
 
+    async def stats(self, name: SafeName) -> Stats:
+        if name not in self.alive:
+            raise NotFound(f"{name} does not run")
+        return Stats(self.cpu.get(name, 0.0), 1024**2)
+
     async def list_owned(self) -> Sequence[OwnedSandbox]:
         async with self.listing:
             self.listed += 1
@@ -120,6 +139,11 @@ class ScriptedDriver:
     async def listed_at_least(self, times: int) -> None:
         async with self.listing:
             await self.listing.wait_for(lambda: self.listed >= times)
+
+    def end(self, name: str, how: Exit) -> None:
+        """Let a hanging sandbox end in this way."""
+        self.ends[name] = how
+        self.alive[name].set()
 
     def finish(self, command: str = "hang") -> None:
         """Let every hanging sandbox of this command end well."""

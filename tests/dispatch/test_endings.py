@@ -7,7 +7,7 @@ import pytest
 from scripted import Bench, goal_file
 
 from engine.api import Answer
-from engine.dispatch.endings import Ending
+from engine.dispatch.ending import Ending
 from engine.events import EventType
 from engine.model import AnswerKind, DecisionKind, ExitCause, FailureClass, GoalState, TaskState
 
@@ -26,7 +26,7 @@ from engine.model import AnswerKind, DecisionKind, ExitCause, FailureClass, Goal
         (ExitCause.BUDGET, 137, FailureClass.AGENT),
         (ExitCause.LOST, None, FailureClass.INFRA),
         (ExitCause.START_ERROR, None, FailureClass.INFRA),
-        (ExitCause.RATE_LIMIT, 1, FailureClass.INFRA),
+        (ExitCause.RATE_LIMIT, 1, FailureClass.RATE_LIMIT),
         (ExitCause.CANCELLED, 143, FailureClass.OPERATOR),
     ],
 )

@@ -21,7 +21,7 @@ DEADLY = """
 import asyncio, os, sys
 from pathlib import Path
 from scripted import Bench, ScriptedDriver, goal_file
-from engine.local import open_local
+from engine.local.opening import open_local
 from engine.model import DriverName
 from engine.settings import EngineSettings, Settings
 

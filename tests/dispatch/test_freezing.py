@@ -1,16 +1,20 @@
 """Sandboxes that stand still, that are killed, and that are removed, by an operator's order (R32, R51, R52)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 from scripted import Bench, goal_file
+from voices import voice_of
 
 from engine.api import SandboxOrder, SandboxView
 from engine.dispatch.clocks import Clocks
 from engine.errors import DaemonUnavailable, EngineUnavailable, IllegalMove, Invalid, NotFound, OutcomeUnknown
 from engine.events import EventType
-from engine.local import open_local
+from engine.local.opening import open_local
 from engine.model import ExitCause, FailureClass, GoalState, RunState
 from engine.settings import Settings
 
@@ -52,6 +56,39 @@ def test_r52_both_clocks_stand_still_while_frozen_and_go_on_from_there() -> None
     clocks.heard()
     watch.at += 9
     assert clocks.passed() is None
+
+
+def test_case_13_r49_signs_of_life_buy_no_time_and_time_that_is_left_buys_no_silence() -> None:
+    watch = Watch()
+    lively, silent = (Clocks(watch, timeout=100, idle_timeout=10) for _ in range(2))
+    lively.begin()
+    silent.begin()
+    for _ in range(99):
+        watch.at += 1
+        lively.heard()
+        assert lively.passed() is None
+        assert (silent.passed() is ExitCause.IDLE) is (watch.at >= 110)
+    assert lively.next_look(5) == 1
+    watch.at += 1
+    lively.heard()
+    assert lively.passed() is ExitCause.TIMEOUT
+
+
+async def test_case_13_r49_a_run_that_never_falls_silent_ends_at_its_time_limit(bench: Bench) -> None:
+    limits = {"timeout": "3s", "idle_timeout": "2s"}
+    goal = await bench.goal(goal_file({"id": "a", "run": "hang a", "sandbox": limits}))
+    await bench.until(goal.id, lambda _, states: states["a"] == "running")
+    voice = voice_of(bench, "a")
+    ended = asyncio.create_task(bench.ended(goal.id))
+    beats = 0
+    while not (await asyncio.wait({ended}, timeout=0.1))[0]:
+        with suppress(httpx.TransportError):  # its door closes with it
+            beats += (await voice.say("POST", "heartbeat", {}))[0] == 200
+    (run,) = (await bench.engine.task(f"{goal.id}/a")).runs
+    assert run.cause is ExitCause.TIMEOUT
+    assert run.duration is not None
+    assert run.duration >= 3, "the silence between two signs never lasted two seconds"
+    assert beats > 5
 
 
 def test_r49_the_time_limit_counts_what_was_spent_and_not_what_it_stood_still() -> None:

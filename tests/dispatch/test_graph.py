@@ -5,7 +5,8 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.dispatch.graph import Graph, NodeRow
+from engine.dispatch.graph import Graph
+from engine.dispatch.node_rows import NodeRow
 from engine.dispatch.rollup import derive_from
 from engine.model import OnFailure, Order, TaskKind, TaskState
 

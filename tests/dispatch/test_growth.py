@@ -11,7 +11,7 @@ from scripted import Bench, ScriptedDriver, goal_file
 
 from engine.clock import SystemClock
 from engine.dispatch import growth
-from engine.local import open_local
+from engine.local.opening import open_local
 from engine.model import DriverName, ExitCause
 from engine.sandbox.driver import Driver
 from engine.settings import EngineSettings, SandboxSettings, Settings

@@ -12,7 +12,7 @@ from scripted import Bench, ScriptedDriver, goal_file
 from engine.api import CreateGoal, LogQuery
 from engine.dispatch.preparation import INPUTS
 from engine.ids import SafeName
-from engine.local import open_local
+from engine.local.opening import open_local
 from engine.model import GoalState
 from engine.sandbox.driver import SandboxSpec, Started
 from engine.settings import Settings

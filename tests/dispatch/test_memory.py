@@ -11,7 +11,7 @@ import pytest
 from scripted import Bench, ScriptedDriver, goal_file
 
 from engine.dispatch.memory import HostMemory, host_memory
-from engine.local import open_local
+from engine.local.opening import open_local
 from engine.model import DriverName, GoalState
 from engine.settings import EngineSettings, Settings
 

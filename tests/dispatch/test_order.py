@@ -32,7 +32,7 @@ async def test_r26_sequential_tasks_start_after_their_earlier_siblings(bench: Be
     assert leaves == [f"t{n}" for n in range(5) for _ in range(2)]
 
 
-async def test_r22_r25_parallel_leaves_never_exceed_the_cap(opened: Callable[..., Awaitable[Bench]]) -> None:
+async def test_case_16_r22_r25_parallel_leaves_never_exceed_the_cap(opened: Callable[..., Awaitable[Bench]]) -> None:
     bench = await opened(max_parallel=4)
     leaves = [{"id": f"t{n}", "run": "exit 0"} for n in range(60)]
     goal = await bench.goal(goal_file({"id": "all", "order": "parallel", "tasks": leaves}))

@@ -12,7 +12,7 @@ from scripted import Bench, goal_file
 from engine.api import Answer
 from engine.dispatch.outage import stored
 from engine.events import EventType
-from engine.local import open_local
+from engine.local.opening import open_local
 from engine.model import (
     AnswerKind,
     BreakerState,

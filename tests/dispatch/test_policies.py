@@ -90,7 +90,7 @@ def unended(snapshot: Snapshot, goal: str) -> bool:
     return any(view.id == goal and view.ended_at is None for view in snapshot.status.goals)
 
 
-async def test_r22_500_parallel_leaves_at_4(opened: Open) -> None:
+async def test_case_16_r22_500_parallel_leaves_at_4(opened: Open) -> None:
     bench = await opened(max_parallel=4)
     goal = await bench.goal(group("stop", 0, 500))
     await end_of(bench, goal.id)

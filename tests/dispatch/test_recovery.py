@@ -9,9 +9,10 @@ from scripted import Bench, goal_file
 
 from engine.api import CreateGoal, StopMode
 from engine.dispatch.claims import Limits, claim, mark_starting
+from engine.dispatch.insisting import store_asked
 from engine.errors import Conflict, EngineRunning
 from engine.events import EventType
-from engine.ids import random_id
+from engine.ids import SafeName, random_id
 from engine.model import ExitCause, GoalState, RunState, TaskState
 
 Open = Callable[..., Awaitable[Bench]]
@@ -37,6 +38,31 @@ async def test_r91_r92_a_living_sandbox_is_adopted_and_its_run_goes_on(opened: O
     assert EventType.SANDBOX_ADOPTED in {event.type for event in await second.events()}
 
 
+async def test_r92_ten_restarts_buy_no_run_and_no_retry(opened: Open) -> None:
+    """One run lives over all of them, one failed before them and waits for its retry."""
+    engine = await opened(retry_backoff=3600)
+    group = {"id": "all", "order": "parallel", "tasks": [{"id": "long", "run": "hang"},
+             {"id": "bad", "run": "exit 3", "retries": 5}]}  # fmt: skip
+    goal = await running(engine, group)
+    await engine.until(goal, lambda _, states: states["bad"] == "pending" and states["long"] == "running")
+    runs = await ids_of_runs(engine, goal)
+    started = list(engine.driver.specs)
+    for _ in range(10):
+        await engine.engine.close()
+        engine = await opened(retry_backoff=3600)
+        await engine.engine._parts.scheduler.at_rest()
+        assert await ids_of_runs(engine, goal) == runs
+    assert engine.driver.specs == started, "no sandbox was made anew"
+    assert (await engine.engine.task(f"{goal}/bad")).state is TaskState.PENDING
+    engine.driver.finish()
+    await engine.until(goal, lambda _, states: states["long"] == "done")
+    assert await ids_of_runs(engine, goal) == runs
+
+
+async def ids_of_runs(bench: Bench, goal: str) -> list[str]:
+    return [run.id for key in ("long", "bad") for run in (await bench.engine.task(f"{goal}/{key}")).runs]
+
+
 async def test_r91_a_sandbox_that_vanished_ends_its_run_as_lost(opened: Open) -> None:
     first = await opened()
     goal = await running(first, {"id": "long", "run": "hang"})
@@ -48,6 +74,25 @@ async def test_r91_a_sandbox_that_vanished_ends_its_run_as_lost(opened: Open) ->
     assert [run.cause for run in runs] == [ExitCause.LOST, None]
     second.driver.finish()
     await second.ended(goal)
+
+
+@pytest.mark.parametrize(("cause", "by"), [("timeout", None), ("cancelled", "ada")])
+async def test_r95_an_end_that_was_ordered_is_known_for_what_it_is_after_a_restart(
+    opened: Open, cause: str, by: str | None
+) -> None:
+    first = await opened()
+    goal = await running(first, {"id": "long", "run": "hang"})
+    (run,) = (await first.engine.task(f"{goal}/long")).runs
+    await store_asked(first.engine._parts.context.database, run.id, ExitCause(cause), by or "")
+    await first.engine.close()
+    await first.driver.stop(SafeName(run.sandbox), 0)  # carried out, and the engine died before it saw that
+    second = await opened()
+    await second.until(goal, lambda _, states: states["long"] in ("failed", "blocked"))
+    task = await second.engine.task(f"{goal}/long")
+    assert [run.cause for run in task.runs] == [ExitCause(cause)]
+    if by is not None:
+        (decision,) = await second.engine.decisions()
+        assert "was killed by ada. Run it again?" in decision.question
 
 
 @pytest.mark.parametrize("reached", [RunState.CREATED, RunState.STARTING])
@@ -101,6 +146,16 @@ async def test_r41_leftovers_of_ours_are_removed_at_start(opened: Open) -> None:
     assert first.driver.alive == {}
 
 
+async def test_r91_what_a_start_found_is_told(opened: Open) -> None:
+    first = await opened()
+    await running(first)
+    await first.engine.close()
+    first.driver.alive["ph-left-over"] = asyncio.Event()
+    second = await opened()
+    (told,) = [event for event in await second.events() if event.type is EventType.ENGINE_RECOVERED]
+    assert told.data == {"continued": 1, "adopted": 1, "leftovers": 1, "blocked": 0}
+
+
 async def test_a_cancel_that_was_stored_is_carried_out_after_a_restart(opened: Open) -> None:
     first = await opened()
     goal = await running(first)
@@ -141,7 +196,7 @@ async def test_drain_finishes_what_runs_and_starts_nothing(bench: Bench) -> None
     assert len(bench.driver.specs) == 1
 
 
-async def test_r99_a_second_engine_is_refused_and_told_who_holds_the_project(opened: Open) -> None:
+async def test_case_7_r99_a_second_engine_is_refused_and_told_who_holds_the_project(opened: Open) -> None:
     await opened()
     with pytest.raises(EngineRunning, match="pid"):
         await opened()

@@ -10,7 +10,7 @@ import pytest
 from scripted import Bench, ScriptedDriver, goal_file
 
 from engine.api import LogQuery
-from engine.local import open_local
+from engine.local.opening import open_local
 from engine.model import DriverName, GoalState
 from engine.sandbox.driver import SandboxSpec, Started
 from engine.settings import EngineSettings, SandboxSettings, Settings

@@ -9,7 +9,8 @@ import pytest
 from yard import git
 
 from engine.api import CreateGoal, LeftoverKind, LogQuery, RunView, StopMode, SweepOrder
-from engine.local import LocalEngine, open_local
+from engine.local.engine import LocalEngine
+from engine.local.opening import open_local
 from engine.settings import Settings
 
 OpenAt = Callable[..., Awaitable[LocalEngine]]

@@ -11,10 +11,10 @@ import pytest
 from falling_machine import FallingMachine
 from scripted import Bench, goal_file
 
-from engine.dispatch.endings import LONGEST_WAIT, SHORTEST_WAIT, Policy
+from engine.dispatch.ending import LONGEST_WAIT, SHORTEST_WAIT, Policy
 from engine.errors import DaemonUnavailable, ImageNotFound, Invalid, OutcomeUnknown
 from engine.ids import random_id
-from engine.local import open_local
+from engine.local.opening import open_local
 from engine.model import DecisionKind, DriverName, ExitCause, TaskState
 from engine.sandbox.driver import SandboxSpec, Started
 from engine.settings import EngineSettings, Settings

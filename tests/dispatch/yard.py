@@ -8,7 +8,7 @@ from pathlib import Path
 from scripted import Bench, ScriptedDriver, goal_file
 
 from engine.ids import SafeName
-from engine.local import LocalEngine
+from engine.local.engine import LocalEngine
 from engine.sandbox.driver import OwnedSandbox, SandboxSpec, Started
 
 Work = Callable[[Path], None]

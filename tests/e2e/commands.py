@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from forked_program import ForkedProgram, run_forked, start_forked
 
 PILOTHOUSE = str(Path(sys.executable).with_name("pilothouse"))
 LIMIT = 60.0  # seconds until a command that hangs is killed
@@ -31,7 +32,9 @@ class Done:
 
 def environment(project: Path, **changes: str) -> dict[str, str]:
     """The environment of an operator who has no settings of their own."""
-    kept = {name: os.environ[name] for name in ("PATH", "DOCKER_HOST", "LANG", "TMPDIR") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "PYTHONPATH", "DOCKER_HOST", "LANG", "TMPDIR") if name in os.environ
+    }
     fixed = {
         "HOME": str(project),
         "XDG_CONFIG_HOME": str(project / "none"),
@@ -43,23 +46,13 @@ def environment(project: Path, **changes: str) -> dict[str, str]:
 
 def pilothouse(project: Path, *args: str, environ: Mapping[str, str] | None = None) -> Done:
     """Run `pilothouse ARGS` in the project, with nobody at stdin."""
-    done = subprocess.run(
-        [PILOTHOUSE, *args],
-        cwd=project,
-        env=environment(project) | dict(environ or {}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        check=False,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
+    return Done(*run_forked([PILOTHOUSE, *args], project, environment(project) | dict(environ or {}), timeout=LIMIT))
 
 
 class Watched:
     """A command that streams JSON lines; everything it has said so far is kept."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: ForkedProgram) -> None:
         self.process = process
         self.events: list[Event] = []
 
@@ -87,22 +80,15 @@ class Watched:
 @contextmanager
 def watched(project: Path, *args: str, environ: Mapping[str, str] | None = None) -> Iterator[Watched]:
     """Start `pilothouse ARGS` and read its JSON lines; it is gone when the block ends."""
-    with subprocess.Popen(
-        [PILOTHOUSE, *args],
-        cwd=project,
-        env=environment(project) | dict(environ or {}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        patience = threading.Timer(LIMIT, process.kill)
-        patience.start()
-        try:
-            yield Watched(process)
-        finally:
-            patience.cancel()
-            process.kill()
+    process = start_forked([PILOTHOUSE, *args], project, environment(project) | dict(environ or {}))
+    patience = threading.Timer(LIMIT, process.kill)
+    patience.start()
+    try:
+        yield Watched(process)
+    finally:
+        patience.cancel()
+        process.kill()
+        process.communicate()
 
 
 def write_goal(project: Path, text: str, name: str = "goal.yaml") -> str:

@@ -27,7 +27,7 @@ def daemon(docker_host: str) -> Iterator[docker.DockerClient]:
 
 
 @pytest.mark.parametrize("ends_meanwhile", [False, True], ids=["still-running", "ended-meanwhile"])
-def test_r91_the_same_container_is_adopted_and_its_real_exit_code_kept(
+def test_case_28_r91_the_same_container_is_adopted_and_its_real_exit_code_kept(
     containers: Path, daemon: docker.DockerClient, ends_meanwhile: bool
 ) -> None:
     goal = write_goal(containers, GOAL)

@@ -47,6 +47,11 @@ def test_r54_logs_are_readable_after_their_containers_are_gone(containers: Path)
                           capture_output=True, check=True).stdout == b""  # fmt: skip
     said = pilothouse(containers, "logs", f"{goal}/say", "--stream", "out")
     assert said.out.splitlines() == ["line 1", "line 2", "line 3"]
+    assert pilothouse(containers, "status", "--json").json()["engine"]["state"] != "running", (
+        "each command is another one"
+    )
+    found = pilothouse(containers, "logs", f"{goal}/say", "--grep", "line [23]")
+    assert found.out.splitlines() == ["line 2", "line 3"]
 
 
 def test_r48_a_container_killed_by_memory_says_so_with_its_limit(containers: Path) -> None:
@@ -60,7 +65,7 @@ def test_r48_a_container_killed_by_memory_says_so_with_its_limit(containers: Pat
     assert "memory" in why.out
 
 
-def test_r29_a_task_that_prints_nothing_ends_after_its_idle_timeout(containers: Path) -> None:
+def test_case_13_r49_a_task_that_prints_nothing_ends_after_its_idle_timeout(containers: Path) -> None:
     goal_file = write_goal(
         containers, "goal: silent\ntasks:\n- {id: silent, run: 'sleep 300', sandbox: {idle_timeout: 1s}}\n"
     )

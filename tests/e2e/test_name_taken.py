@@ -10,7 +10,8 @@ from docker.models.containers import Container
 from engine.api import CreateGoal
 from engine.events import Event, EventType
 from engine.ids import Kind, random_id, sandbox_name
-from engine.local import LocalEngine, open_local
+from engine.local.engine import LocalEngine
+from engine.local.opening import open_local
 from engine.model import DecisionKind, Runtime, TaskState
 from engine.settings import load_settings
 

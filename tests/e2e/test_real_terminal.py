@@ -92,7 +92,7 @@ def awake(screen: Terminal) -> None:
     time.sleep(AWAKE + 0.08)
 
 
-def test_r122_a_pasted_key_approves_nothing(gated: Path) -> None:
+def test_case_20_r122_a_pasted_key_approves_nothing(gated: Path) -> None:
     before = decisions(gated)
     with terminal(gated, environ=PATIENT) as screen:
         screen.until("Decisions !1")
@@ -114,7 +114,7 @@ def test_r122_a_pasted_key_approves_nothing(gated: Path) -> None:
         screen.until("a approve", gone="takes effect in")
 
 
-def test_r122_keys_typed_before_the_decision_was_visible_approve_nothing(gated: Path) -> None:
+def test_case_20_r122_keys_typed_before_the_decision_was_visible_approve_nothing(gated: Path) -> None:
     before = decisions(gated)
     with terminal(gated, environ=PATIENT) as screen:
         screen.keys("2", "a", "a", "a")

@@ -14,7 +14,8 @@ import pytest
 
 from engine.api import CreateGoal, LogQuery, TreeNode
 from engine.events import Event, EventType
-from engine.local import LocalEngine, open_local
+from engine.local.engine import LocalEngine
+from engine.local.opening import open_local
 from engine.model import Runtime, Stream
 from engine.settings import Settings
 
@@ -102,9 +103,12 @@ OpenEngine = Callable[..., Awaitable[ContainerEngine]]
 
 
 @asynccontextmanager
-async def container_engine(project: Path, host: str, **engine: object) -> AsyncIterator[ContainerEngine]:
+async def container_engine(
+    project: Path, host: str, *, sandbox: dict[str, object] | None = None, **engine: object
+) -> AsyncIterator[ContainerEngine]:
     defaults = {"retry_backoff": 0.05, "reconcile_interval": 0.5, "shutdown_grace": 5, "undo_window": 0}
-    settings = Settings.model_validate({"engine": defaults | engine, "sandbox": {"docker_host": host, "stop_grace": 1}})
+    boxes = {"docker_host": host, "stop_grace": 1} | (sandbox or {})
+    settings = Settings.model_validate({"engine": defaults | engine, "sandbox": boxes})
     local = await open_local(project, settings, random=Random(7))
     try:
         yield ContainerEngine(local)
@@ -114,10 +118,11 @@ async def container_engine(project: Path, host: str, **engine: object) -> AsyncI
 
 @pytest.fixture
 async def open_engine(project: Path) -> AsyncIterator[OpenEngine]:
-    """Open engines on one project, one after the other; `host` is the daemon's address, the rest engine settings."""
+    """Open engines on one project, one after the other; `host` is the daemon's address, `sandbox` settings of
+    sandboxes, the rest those of the engine."""
     async with AsyncExitStack() as stack:
 
-        async def open_one(host: str, **engine: object) -> ContainerEngine:
-            return await stack.enter_async_context(container_engine(project, host, **engine))
+        async def open_one(host: str, *, sandbox: dict[str, object] | None = None, **engine: object) -> ContainerEngine:
+            return await stack.enter_async_context(container_engine(project, host, sandbox=sandbox, **engine))
 
         yield open_one

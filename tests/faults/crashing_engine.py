@@ -1,8 +1,9 @@
 """A program that forks one engine per order, to be killed at a named point or from outside.
 
-An order is a line of JSON on stdin: `scene`, `project`, `real` (the process driver instead of the lasting stand-in) and
-`armed`, such as `before commit 7` or `after start 1`. It answers with the pid, then with the exit status. Forking
-spares each round the second that loading takes; the points exist in this program only.
+An order is a line of JSON on stdin: `scene`, `project`, `real` (the process driver instead of the lasting stand-in),
+`github` (where its API is asked) and `armed`, such as `before commit 7` or `after start 1`. It answers with the pid,
+then with the exit status. Forking spares each round the second that loading takes; the points exist in this
+program only.
 """
 
 import asyncio
@@ -10,27 +11,24 @@ import json
 import os
 import sys
 import traceback
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from crash_points import PointedDriver, Points, point_commits, point_git, point_steps
 from lasting_driver import LastingDriver, append
 
-from engine.api import Answer, CreateGoal, GoalView
-from engine.errors import Conflict
+from engine.api import Answer, CreateGoal, GoalView, StopMode
+from engine.errors import Conflict, IllegalMove
 from engine.events import Event
-from engine.local import LocalEngine, open_local
-from engine.model import AnswerKind, DriverName, TaskState
+from engine.local.engine import LocalEngine
+from engine.local.opening import open_local
+from engine.model import AnswerKind, DecisionKind, DriverName, TaskState
 from engine.paths import ProjectPaths
 from engine.sandbox.process_driver import ProcessDriver
 from engine.server import control, serve
-from engine.settings import EngineSettings, SandboxSettings, Settings
-from engine.store import database
+from engine.settings import EngineSettings, GithubSettings, SandboxSettings, Settings
 
-KILLED = 137
-CALLS = ("start", "wait", "stop", "kill", "remove", "list_owned")
 SETTINGS = Settings(
     engine=EngineSettings(retry_backoff=0.01, reconcile_interval=0.5, spawn_rate=1000, start_deaths=100),
     sandbox=SandboxSettings(stop_grace=1),
@@ -38,60 +36,6 @@ SETTINGS = Settings(
 
 
 assert control  # loaded once, before the forks
-
-
-class Points:
-    """Counts what is passed, and ends the process at the armed one."""
-
-    def __init__(self, armed: str | None) -> None:
-        self._armed = armed
-        self.passed: Counter[str] = Counter()
-
-    def before(self, what: str) -> str:
-        self.passed[what] += 1
-        point = f"{what} {self.passed[what]}"
-        self._die_at(f"before {point}")
-        return point
-
-    def after(self, point: str) -> None:
-        self._die_at(f"after {point}")
-
-    def _die_at(self, point: str) -> None:
-        if point == self._armed:
-            os._exit(KILLED)
-
-
-class PointedDriver:
-    """A driver with a point before and after each call."""
-
-    def __init__(self, driver: Any, points: Points) -> None:
-        self._driver, self._points = driver, points
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._driver, name)
-        if name not in CALLS:
-            return found
-
-        async def call(*args: Any) -> Any:
-            point = self._points.before(name)
-            answer = await found(*args)
-            self._points.after(point)
-            return answer
-
-        return call
-
-
-def point_commits(points: Points) -> None:
-    """A point before each group commit, and one between the commit and its acknowledgement."""
-    commit: Callable[..., Any] = database._commit_group
-
-    def pointed(*args: Any) -> Any:
-        point = points.before("commit")
-        committed = commit(*args)
-        points.after(point)
-        return committed
-
-    database._commit_group = pointed
 
 
 def task(id: str, run: str) -> dict[str, object]:
@@ -103,9 +47,28 @@ def goal_of(scene: str, real: bool) -> str:
     pair = {"id": "pair", "order": "parallel", "tasks": [task("a", done), task("b", done)]}
     gate = {"id": "ok", "gate": {"kind": "human_approval"}, "needs": ["pair"]}
     tasks: list[dict[str, object]] = [pair, gate, task("last", done) | {"needs": ["ok"]}]
-    if scene == "cancel":
+    if scene in ("cancel", "stop"):
         tasks = [{"id": "pair", "order": "parallel", "tasks": [task("a", endless), task("b", endless)]}]
+    if scene == "repo":
+        return goal_with_work()
+    if scene == "clash":
+        land: dict[str, object] = {"id": "land", "merge": {"into": "side"}}
+        tasks = [task("a", "make a.txt exit 0"), land, task("last", done) | {"needs": ["land"]}]
+        return json.dumps({"goal": scene, "runtime": "process", "repo": "operator", "tasks": tasks})
     return json.dumps({"goal": scene, "runtime": "process", "tasks": tasks})
+
+
+def goal_with_work() -> str:
+    """One after the other: two changes that are merged into the operator's branch, and one that is kept apart."""
+    both = [task("a", "make a.txt exit 0") | {"artifacts": ["*.txt"]}, task("b", "make b.txt exit 0")]
+    pair = {"id": "pair", "tasks": both}
+    good = {"id": "good", "tasks": [pair, {"id": "land", "merge": {"into": "main"}}]}
+    top = {
+        "id": "top",
+        "on_failure": "continue",
+        "tasks": [good, task("bad", "make c.txt exit 3")],
+    }
+    return json.dumps({"goal": "work", "runtime": "process", "repo": "operator", "tasks": [top]})
 
 
 class Play:
@@ -124,7 +87,7 @@ class Play:
             if isinstance(update, Event):
                 self.acknowledged("event", update.seq, update.type)
             view = (await self._engine.status(goal)).goals[0]
-            if view.ended_at is not None:
+            if view.ended_at is not None or await self._stopped(view):
                 break
             await self._act(view)
         await self._engine._parts.live.ended()
@@ -135,7 +98,9 @@ class Play:
         known = (await self._engine.status()).goals
         if not known:
             source = goal_of(self._scene, self._real)
-            request = CreateGoal(source=source, path="/goals/goal.yaml", start=False, allow_unconfined=True)
+            request = CreateGoal(
+                source=source, path=str(self._project / "goal.yaml"), start=False, allow_unconfined=True
+            )
             known = (await self._engine.create_goal(request),)
             self.acknowledged("goal", known[0].id)
         if known[0].state == "draft":
@@ -146,17 +111,31 @@ class Play:
     async def _act(self, view: GoalView) -> None:
         for decision in await self._engine.decisions():
             answer = Answer(version=decision.version, answer=AnswerKind.APPROVE)
+            if decision.kind is DecisionKind.CONFLICT:
+                answer = answer.model_copy(update={"answer": AnswerKind.CHOOSE, "option": "without"})
             try:
                 await self._engine.answer(decision.id, answer)
             except Conflict:
                 continue  # staged by the engine before this one
             self.acknowledged("answered", decision.id)
-        if self._scene == "cancel" and not self._cancelled:
-            pair = [await self._engine.task(f"{view.id}/{key}") for key in ("a", "b")]
-            if all(one.state is TaskState.RUNNING for one in pair):
-                self._cancelled = True
+        if self._scene == "cancel" and not self._cancelled and await self._both_run(view):
+            self._cancelled = True
+            try:
                 await self._engine.cancel(view.id)
-                self.acknowledged("cancelled", view.id)
+            except IllegalMove:
+                return  # it was stored by the engine before this one, and has been carried out meanwhile
+            self.acknowledged("cancelled", view.id)
+
+    async def _both_run(self, view: GoalView) -> bool:
+        pair = [await self._engine.task(f"{view.id}/{key}") for key in ("a", "b")]
+        return all(one.state is TaskState.RUNNING for one in pair)
+
+    async def _stopped(self, view: GoalView) -> bool:
+        if self._scene != "stop" or not await self._both_run(view):
+            return False
+        await self._engine.stop(StopMode.STOP)
+        await self._engine.wait_stopped()
+        return True
 
     async def _report(self, goal: str) -> dict[str, object]:
         found: dict[str, object] = {"goal": (await self._engine.status(goal)).goals[0].state}
@@ -166,7 +145,9 @@ class Play:
             stack.extend(node.children)
             if node.kind == "work":
                 runs = (await self._engine.task(node.id)).runs
-                found[node.key] = [node.state, *(f"{run.cause} {run.exit_code}" for run in runs)]
+                ends = [f"{run.cause} {run.exit_code}" for run in runs]
+                # A task that was stopped with its engine runs again under each next one.
+                found[node.key] = [node.state, *(sorted(set(ends)) if self._scene == "stop" else ends)]
             else:
                 found[node.key] = [node.state]
         return found
@@ -176,12 +157,16 @@ async def play(order: dict[str, Any]) -> None:
     project, real = Path(order["project"]), bool(order.get("real"))
     points = Points(order.get("armed"))
     point_commits(points)
+    point_steps(points)
+    point_git(points)
     paths = ProjectPaths(project)
     driver: Any = LastingDriver(project)
     if real:
         driver = ProcessDriver(await engine_id(project), paths)
     drivers: Any = {DriverName.PROCESS: PointedDriver(driver, points)}
-    engine = await open_local(project, SETTINGS, random=Random(7), drivers=drivers)
+    github = GithubSettings(api_url=order.get("github", "http://127.0.0.1:1"), poll_interval=0.1)
+    settings = SETTINGS.model_copy(update={"github": github})
+    engine = await open_local(project, settings, random=Random(7), drivers=drivers)
     try:
         if order["scene"] == "serve":
             async with serve(engine, paths.socket):

@@ -12,10 +12,10 @@ from typing import Any, NoReturn
 
 from container_engine import container_engine
 
-from engine.dispatch import runs
+from engine.dispatch import starting
 from engine.sandbox.docker_containers import Containers
 
-STEPS = {"create": (Containers, "start"), "start": (Containers, "_run"), "row": (runs, "mark_started")}
+STEPS = {"create": (Containers, "start"), "start": (Containers, "_run"), "row": (starting, "mark_all_started")}
 
 
 def die(*args: Any, **named: Any) -> NoReturn:

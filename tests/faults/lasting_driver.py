@@ -8,20 +8,22 @@ from pathlib import Path
 
 from engine.ids import SafeName, safe_name
 from engine.model import DriverName
-from engine.sandbox.driver import Chunk, DriverHealth, Exit, OwnedSandbox, SandboxSpec, Started
+from engine.sandbox.driver import Chunk, DriverHealth, Exit, OwnedSandbox, SandboxSpec, Started, Stats
 
 LOOK = 0.005  # seconds between looks at a sandbox that goes on
 WORK = 0.02  # seconds a `brief` sandbox takes
 
 
 class LastingDriver:
-    """A sandbox lives from its start until it was waited for, stopped or removed. Commands: `exit N`, `brief`, `hang`.
+    """A sandbox lives from its start until it was waited for, stopped or removed. Commands: `exit N`, `brief`, `hang`,
+    `make FILE exit N`.
 
     `ledger` says, over all engines of a project, which sandboxes were made, and which task had two at once.
     """
 
     name = DriverName.PROCESS
     confined = True
+    cuts_network = True
 
     def __init__(self, folder: Path) -> None:
         self._sandboxes = folder / "sandboxes"
@@ -71,6 +73,9 @@ class LastingDriver:
         others = [self._read(path.name) for path in self._sandboxes.iterdir()]
         if any(other is not None and other["task"] == task and other["live"] for other in others):
             self._note("twice", task)
+        match spec.argv[-1].split():
+            case ["make", name, *_]:
+                (spec.workspace / name).write_text(f"made by {task}\n")
         made = {"task": task, "argv": spec.argv[-1], "live": True, "code": None, "labels": dict(spec.labels)}
         self._write(spec.name, made)
         self._note("made", spec.name, task)
@@ -85,7 +90,7 @@ class LastingDriver:
         if found is None:
             return Exit(None, lost=True)
         match str(found["argv"]).split():
-            case ["exit", code]:
+            case ["exit", code] | ["make", _, "exit", code]:
                 self._end(name, int(code))
             case ["brief"]:
                 await asyncio.sleep(WORK)
@@ -102,12 +107,29 @@ class LastingDriver:
     async def kill(self, name: SafeName) -> None:
         self._end(name, 137)
 
+    async def interrupt(self, name: SafeName) -> None:
+        self._end(name, 130)
+
+    async def pause(self, name: SafeName) -> None:
+        self._set_frozen(name, True)
+
+    async def unpause(self, name: SafeName) -> None:
+        self._set_frozen(name, False)
+
+    def _set_frozen(self, name: str, frozen: bool) -> None:
+        found = self._read(name)
+        if found is not None and found["live"]:
+            self._write(name, found | {"frozen": frozen})
+
     async def remove(self, name: SafeName) -> None:
         self._end(name, 137)
         (self._sandboxes / name).unlink(missing_ok=True)
 
     async def exec(self, name: SafeName, argv: Sequence[str]) -> tuple[int, bytes]:
         return 0, b""
+
+    async def stats(self, name: SafeName) -> Stats:
+        return Stats(0.0, 0)
 
     async def list_owned(self) -> Sequence[OwnedSandbox]:
         owned = []

@@ -126,6 +126,11 @@ class PrivateDaemon:
         with self.client() as client:
             return list(client.containers(all=True, filters=filters))
 
+    def networks(self) -> list[str]:
+        """The ids of its networks."""
+        with self.client() as client:
+            return sorted(row["Id"] for row in client.networks())
+
     @contextmanager
     def client(self) -> Iterator[APIClient]:
         """A plain client of it, as a stranger to our engine has one."""

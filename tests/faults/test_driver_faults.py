@@ -2,26 +2,31 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from faulty_driver import LIMIT, FaultyDriver
 from lasting_driver import LastingDriver
+from seeds import seeds
 
-from engine.api import CreateGoal
+from engine.api import CreateGoal, SandboxOrder
 from engine.clock import SystemClock
-from engine.errors import DaemonUnavailable, OutcomeUnknown
-from engine.local import LocalEngine, open_local
+from engine.errors import IllegalMove, Unavailable
+from engine.ids import SafeName
+from engine.local.engine import LocalEngine
+from engine.local.opening import open_local
 from engine.model import DriverName, TaskState
 from engine.settings import EngineSettings, Settings
 
-CALLS = ("start", "wait", "stop", "kill", "remove", "list_owned")
-LIMIT = 25  # faults of one engine: after them the daemon is well again
-HANG = 0.1  # seconds, as a call that ran into its deadline
 SETTINGS = Settings(
-    engine=EngineSettings(infra_retries=100, retry_backoff=0.01, reconcile_interval=0.05, breaker_losses=1000)
+    engine=EngineSettings(
+        infra_retries=100, retry_backoff=0.01, reconcile_interval=0.05, breaker_losses=1000, stall_interval=1
+    )
 )
 
 
@@ -30,33 +35,6 @@ class HastyClock(SystemClock):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(min(seconds, 0.05))
-
-
-class FaultyDriver:
-    """Two of five calls go wrong, until there were enough of them."""
-
-    def __init__(self, driver: LastingDriver, chance: Random) -> None:
-        self._driver, self._chance = driver, chance
-        self.faults: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._driver, name)
-        if name not in CALLS:
-            return found
-
-        async def call(*args: Any) -> Any:
-            kind = self._chance.choice(["well", "well", "well", "refused", "unknown", "hangs"])
-            if kind == "well" or len(self.faults) >= LIMIT:
-                return await found(*args)
-            self.faults.append(f"{kind} {name}")
-            if kind == "refused":
-                raise DaemonUnavailable(f"{name}: connection refused")
-            await found(*args)
-            if kind == "hangs":
-                await asyncio.sleep(HANG)
-            raise OutcomeUnknown(f"{name}: it may have happened")
-
-        return call
 
 
 def goal_file() -> str:
@@ -69,13 +47,16 @@ def goal_file() -> str:
 
 async def outcome(engine: LocalEngine) -> dict[str, object]:
     """Run the goal to its end, cancelling what never ends by itself; every task's state and how its last run ended."""
-    goal = (await engine.create_goal(CreateGoal(source=goal_file(), path="/goals/goal.yaml"))).id
+    goal = await created(engine)
     cancelled = False
     async with asyncio.timeout(60), aclosing(engine.subscribe()) as updates:  # type: ignore[type-var]
         async for _ in updates:
             endless = await engine.task(f"{goal}/t3")
             if endless.state is TaskState.RUNNING and not cancelled:
                 cancelled = True
+                for order in (SandboxOrder.FREEZE, SandboxOrder.THAW):
+                    await insisted(partial(engine.order_sandbox, endless.runs[-1].sandbox, order))
+                await insisted(partial(measured, engine, endless.runs[-1].sandbox))
                 await engine.cancel(endless.id)
             if (await engine.status(goal)).goals[0].ended_at is not None:
                 break
@@ -86,6 +67,33 @@ async def outcome(engine: LocalEngine) -> dict[str, object]:
     return found
 
 
+async def created(engine: LocalEngine) -> str:
+    """The goal, made by somebody who asks again: what was refused has left nothing."""
+    request = CreateGoal(source=goal_file(), path="/goals/goal.yaml")
+    await insisted(partial(engine.create_goal, request))
+    (goal,) = (await engine.status()).goals
+    return goal.id
+
+
+async def insisted(order: Callable[[], Awaitable[object]]) -> None:
+    """Give an order until it is taken; one that took effect all the same is refused the next time."""
+    while True:
+        try:
+            await order()
+        except (Unavailable, RuntimeError):
+            continue
+        except IllegalMove:
+            return
+        return
+
+
+async def measured(engine: LocalEngine, sandbox: str) -> None:
+    """The calls that no order of this goal needs."""
+    (driver,) = engine._parts.context.drivers.values()
+    await driver.stats(SafeName(sandbox))
+    await driver.exec(SafeName(sandbox), ["true"])
+
+
 async def without_leftovers(driver: LastingDriver) -> None:
     """Until reconciling has removed every sandbox; which it does without an event."""
     async with asyncio.timeout(30):
@@ -93,7 +101,7 @@ async def without_leftovers(driver: LastingDriver) -> None:
             await asyncio.sleep(0.02)
 
 
-@pytest.mark.parametrize("seed", [1, 3, 5, 6])
+@pytest.mark.parametrize("seed", seeds(1, 3, 6))
 async def test_r19_r42_r101_faults_of_the_driver_change_no_end_and_leave_no_second_sandbox(
     tmp_path: Path, seed: int
 ) -> None:
@@ -111,5 +119,24 @@ async def test_r19_r42_r101_faults_of_the_driver_change_no_end_and_leave_no_seco
             await engine.close()
         ledger = (project / "ledger").read_text().splitlines()
         assert [line for line in ledger if line.startswith("twice")] == [], between.faults
+        assert engine._parts.fatal is None, between.faults
     assert between.faults
     assert found[0] == found[1], between.faults
+
+
+async def test_r42_a_driver_that_raises_what_it_never_should_is_told_once_and_tried_again(tmp_path: Path) -> None:
+    driver = LastingDriver(tmp_path)
+    calls = ("list_owned", "kill", "remove", "stats")
+    between = FaultyDriver(driver, Random(1), kinds=("odd",), calls=calls, each=LIMIT // len(calls))
+    drivers: Any = {DriverName.PROCESS: between}
+    engine = await open_local(tmp_path, SETTINGS, clock=HastyClock(), random=Random(7), drivers=drivers)
+    try:
+        await outcome(engine)
+        await without_leftovers(driver)
+        degraded = [event for event in await engine.events(0, 10_000) if event.type == "engine.degraded"]
+        assert engine._parts.fatal is None
+    finally:
+        await engine.close()
+    assert {fault.split()[1] for fault in between.faults} >= {"list_owned", "kill", "stats"}
+    assert "what no driver should raise" in str(degraded[0].data["message"])
+    assert len(degraded) < len(between.faults)

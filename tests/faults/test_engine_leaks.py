@@ -12,10 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 from lasting_driver import LastingDriver
+from private_daemon import PrivateDaemon
 
 from engine.api import CreateGoal, Engine, StopMode
 from engine.client import RemoteEngine
-from engine.local import LocalEngine, open_local
+from engine.local.engine import LocalEngine
+from engine.local.opening import open_local
 from engine.model import DriverName
 from engine.paths import ProjectPaths
 from engine.sandbox.driver import Driver
@@ -24,14 +26,15 @@ from engine.server import serve
 from engine.settings import EngineSettings, SandboxSettings, Settings
 
 THREADS = 4  # of the loop's own pool, all started before anything is counted
+DOCKER_CYCLES, DOCKER_WARM = 4, 1  # each makes and removes two containers
 WARM = 3  # cycles before the count: modules are loaded and caches filled by then
 SETTINGS = Settings(engine=EngineSettings(reconcile_interval=0.05), sandbox=SandboxSettings(stop_grace=0.1))
 
 
-def goal_file(run: str) -> str:
+def goal_file(run: str, runtime: str = "process") -> str:
     tasks = [{"id": "short", "run": "true" if run != "hang" else "exit 0"}, {"id": "long", "run": run}]
     group = {"id": "all", "order": "parallel", "tasks": tasks}
-    return json.dumps({"goal": "test", "runtime": "process", "tasks": [group]})
+    return json.dumps({"goal": "test", "runtime": runtime, "tasks": [group]})
 
 
 def held() -> dict[str, int]:
@@ -100,6 +103,7 @@ async def live_once(engine: LocalEngine, socket: Path, source: str, *, served: b
 
 @pytest.mark.allow_blocking("a collection of all garbage is part of each count")
 @pytest.mark.parametrize(("real", "cycles"), [(False, 30), (True, 7)], ids=["stand-in", "processes"])
+@pytest.mark.alone
 async def test_r97_engines_that_start_and_stop_leave_nothing(tmp_path: Path, real: bool, cycles: int) -> None:
     await fill_pool()
     paths = ProjectPaths(tmp_path / "project")
@@ -114,6 +118,32 @@ async def test_r97_engines_that_start_and_stop_leave_nothing(tmp_path: Path, rea
         finally:
             await engine.close()
         if cycle == WARM:
+            before = await settled()
+    await let_go_to(before)
+    assert left_in(paths) == ["engine.db"]
+
+
+@pytest.mark.docker
+@pytest.mark.allow_blocking("a collection of all garbage is part of each count")
+async def test_r97_engines_with_real_containers_that_start_and_stop_leave_nothing(
+    private_daemon: PrivateDaemon, tmp_path: Path
+) -> None:
+    await fill_pool()
+    paths = ProjectPaths(tmp_path / "project")
+    boxes = {"runtime": "docker", "docker_host": private_daemon.host, "stop_grace": 0.1}
+    settings = Settings.model_validate({"engine": {"reconcile_interval": 0.05}, "sandbox": boxes})
+    source = goal_file("exec sleep 600", runtime="docker")
+    before: dict[str, int] = {}
+    networks = await asyncio.to_thread(private_daemon.networks)
+    for cycle in range(DOCKER_CYCLES):
+        engine = await open_local(paths.root, settings)
+        try:
+            await live_once(engine, paths.socket, source, served=cycle % 3 == 0)
+        finally:
+            await engine.close()
+        assert await asyncio.to_thread(private_daemon.containers) == []
+        assert await asyncio.to_thread(private_daemon.networks) == networks
+        if cycle == DOCKER_WARM:
             before = await settled()
     await let_go_to(before)
     assert left_in(paths) == ["engine.db"]

@@ -12,7 +12,8 @@ from lasting_driver import LastingDriver
 from engine.api import CreateGoal
 from engine.dispatch.claims import Claimed
 from engine.dispatch.recovery import Reconciler
-from engine.local import LocalEngine, open_local
+from engine.local.engine import LocalEngine
+from engine.local.opening import open_local
 from engine.model import DriverName, TaskState
 from engine.settings import EngineSettings, Settings
 
@@ -64,15 +65,16 @@ async def test_r19_r24_a_run_that_ended_while_the_rows_were_read_is_not_driven_a
 async def test_r21_a_claim_that_a_reconcile_met_first_is_driven_once(
     engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    live, write = engine._parts.live, engine._parts.context.database.write
+    live, write_all = engine._parts.live, engine._parts.context.database.write_all
 
-    async def met_first(unit: Any) -> Any:
-        won = await write(unit)
-        if isinstance(won, Claimed):
-            live.start(won)
-        return won
+    async def met_first(units: Any) -> Any:
+        results = await write_all(units)
+        for won in results:
+            if isinstance(won, Claimed):
+                live.start(won)
+        return results
 
-    monkeypatch.setattr(engine._parts.context.database, "write", met_first)
+    monkeypatch.setattr(engine._parts.context.database, "write_all", met_first)
     goal = await begin(engine, "exit 0")
     await until(engine, goal, TaskState.DONE)
     assert len((await engine.task(f"{goal}/only")).runs) == 1

@@ -17,7 +17,7 @@ import pytest
 from engine.clock import SystemClock
 from engine.errors import PilothouseError, StoreError
 from engine.events import EventType
-from engine.local import open_local
+from engine.local.opening import open_local
 from engine.settings import Settings
 from engine.store import Database, Tx
 
@@ -179,7 +179,7 @@ async def test_case_9_a_foreign_lock_delays_writes_and_loses_none(tmp_path: Path
     try:
         holder = await asyncio.to_thread(Holder, tmp_path / "engine.db", "BEGIN IMMEDIATE")
         writes = [asyncio.create_task(store.write(partial(emit, n=n))) for n in range(50)]
-        done, _ = await asyncio.wait(writes, timeout=1.0)
+        done, _ = await asyncio.wait(writes, timeout=3.0)
         assert not done
         assert await store.all("SELECT seq FROM events") == []  # readers go on meanwhile
         await asyncio.to_thread(holder.let_go)
@@ -202,10 +202,10 @@ async def test_case_10_a_held_snapshot_lets_the_journal_grow_no_further_once_it_
     try:
         await write(1)
         holder = await asyncio.to_thread(Holder, tmp_path / "engine.db", "BEGIN")
-        held = await write(60)
+        held = await write(100)
         await asyncio.to_thread(holder.let_go)
-        settled = await write(60)
-        assert await write(120) <= max(settled, held) * 1.1
+        settled = await write(100)
+        assert await write(200) <= max(settled, held) * 1.1
     finally:
         await store.close()
 

@@ -16,7 +16,8 @@ from lasting_driver import LastingDriver
 
 from engine.api import CreateGoal
 from engine.errors import StoreError
-from engine.local import LocalEngine, open_local
+from engine.local.engine import LocalEngine
+from engine.local.opening import open_local
 from engine.model import DriverName, GoalState, RunState, TaskState
 from engine.settings import EngineSettings, Settings
 

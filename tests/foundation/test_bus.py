@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+import pytest
+
 from engine.api import Lagged
 from engine.bus import Bus, Subscription
 from engine.events import Event, EventType
@@ -50,6 +52,7 @@ async def test_r126_a_slow_subscriber_is_told_how_much_it_missed_and_goes_on() -
     assert update.seq == 26
 
 
+@pytest.mark.alone
 async def test_r126_a_subscriber_that_never_reads_slows_nobody_and_stays_small() -> None:
     bus = Bus()
     dead, quick = bus.subscribe(capacity=100), bus.subscribe(capacity=100)

@@ -18,7 +18,7 @@ from engine.settings import Settings, load_settings
 
 NAMES = [
     *("python", "sqlite", "file system", "disk", "engine", "socket path", "terminal", "open files", "inotify"),
-    *("memory", "clock", "git", "docker", "processes"),
+    *("memory", "clock", "git", "docker", "processes", "notifications"),
 ]
 
 
@@ -108,7 +108,7 @@ async def test_a_running_engine_is_named_and_must_answer(project: Path, monkeypa
         lock.release()
 
 
-async def test_a_network_file_system_is_a_warning(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_case_11_a_network_file_system_is_a_warning(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.store.journal._mounts", lambda: [("/", "nfs4")])
     found = (await findings(project))["file system"]
     assert not found.ok

@@ -7,24 +7,41 @@ import pytest
 from pydantic import BaseModel
 
 from engine.errors import ExitCode, Invalid
-from engine.model import Runtime
-from engine.settings import ENVIRONMENT, Settings, load_settings
+from engine.model import AgentProfile, Desktop, QuietHours, Runtime, Severity, StallAction
+from engine.model.schedules import ScheduleTerms
+from engine.settings import ENVIRONMENT, Settings, WebhookSettings, load_settings
 
 # setting: what a file says, what it becomes, and something it refuses (None: it takes any text)
 EXAMPLES: dict[str, tuple[str, object, str | None]] = {
     "engine.max_parallel": ("7", 7, "0"),
+    "github.api_url": ('"https://git.example/api/v3"', "https://git.example/api/v3", "5"),
+    "github.token_env": ('"GH_TOKEN"', "GH_TOKEN", "5"),
+    "github.token_file": ('"token"', "token", "5"),
+    "github.poll_interval": ('"1m"', 60.0, "0"),
+    "schedules": (
+        '{often = {goal = "g.yaml", every = "1h"}}',
+        {"often": ScheduleTerms(goal="g.yaml", every=3600)},
+        '{often = {goal = "g.yaml"}}',
+    ),
+    "webhooks": ('{ci = {secret_file = "s"}}', {"ci": WebhookSettings(secret_file="s")}, "{ci = {}}"),
     "engine.spawn_rate": ("5", 5, "0"),
     "engine.spawn_window": ('"1m"', 60.0, '"0s"'),
     "engine.undo_window": ('"10s"', 10.0, '"301s"'),
     "engine.shutdown_grace": ('"2m"', 120.0, "-1"),
     "engine.infra_retries": ("0", 0, "-1"),
     "engine.retry_backoff": ('"500ms"', 0.5, "0"),
+    "engine.rate_limit_wait": ('"1m"', 60.0, "0"),
     "engine.reconcile_interval": ('"5s"', 5.0, "0"),
     "engine.memory_reserve": ('"1g"', 2**30, '"some"'),
     "engine.start_deaths": ("1", 1, "0"),
     "engine.breaker_losses": ("5", 5, "0"),
     "engine.breaker_window": ('"1m"', 60.0, "0"),
     "engine.breaker_backoff": ('"10s"', 10.0, '"11m"'),
+    "engine.budget_interval": ('"1s"', 1.0, "0"),
+    "engine.stall_interval": ('"1s"', 1.0, "0"),
+    "engine.stall_quiet": ('"2m"', 120.0, "0"),
+    "engine.stall_repeats": ("5", 5, "1"),
+    "engine.stall_action": ('"ask"', StallAction.ASK, '"kill"'),
     "sandbox.runtime": ('"process"', Runtime.PROCESS, '"podman"'),
     "sandbox.docker_host": ('"unix:///tmp/d.sock"', "unix:///tmp/d.sock", None),
     "sandbox.defaults.image": ('"img:2"', "img:2", None),
@@ -32,6 +49,8 @@ EXAMPLES: dict[str, tuple[str, object, str | None]] = {
     "sandbox.defaults.cpus": ("0.5", 0.5, '"all"'),
     "sandbox.defaults.pids": ("99", 99, '"few"'),
     "sandbox.defaults.network": ('"open"', "open", None),
+    "sandbox.defaults.egress": ('["A.test:443"]', ("a.test:443",), '["*.test:443"]'),
+    "sandbox.defaults.ask": ("true", True, '"perhaps"'),
     "sandbox.defaults.timeout": ('"1h"', 3600.0, '"soon"'),
     "sandbox.defaults.idle_timeout": ('"90s"', 90.0, '"soon"'),
     "sandbox.defaults.env": ('{ A = "b" }', {"A": "b"}, '"A=b"'),
@@ -39,6 +58,26 @@ EXAMPLES: dict[str, tuple[str, object, str | None]] = {
     "sandbox.log_limit": ('"1m"', 2**20, '"1k"'),
     "sandbox.log_total": ('"100m"', 100 * 2**20, '"1k"'),
     "sandbox.work_limit": ('"2g"', 2 * 2**30, '"1k"'),
+    "agents": ('{ a = { argv = ["x"] } }', {"a": AgentProfile(argv=("x",))}, "{ a = { argv = [] } }"),
+    "decisions.remind_after": ('["30m", "4h"]', (1800.0, 14400.0), "[0]"),
+    "decisions.escalate_after": ('"8h"', (28800.0,), '["-1h"]'),
+    "engine.second_approver": ("true", True, '"perhaps"'),
+    "engine.approvers": ('["ada", "alan"]', ("ada", "alan"), "5"),
+    "mcp.decide": ("true", True, '"perhaps"'),
+    "notify.bell": ("false", False, '"perhaps"'),
+    "notify.desktop": ("true", Desktop.AUTO, '"osc1"'),
+    "notify.command": ('["notify-send", "-a", "x"]', ("notify-send", "-a", "x"), '"notify-send x"'),
+    "notify.url": ('"https://ntfy.sh/topic"', "https://ntfy.sh/topic", '"ntfy.sh/topic"'),
+    "notify.token_env": ('"TOKEN"', "TOKEN", "5"),
+    "notify.token_file": ('"~/token"', "~/token", "5"),
+    "notify.click": ('"https://dock/{decision}"', "https://dock/{decision}", '"javascript:alert(1)"'),
+    "notify.quiet": ('"22:00-07:00"', (QuietHours.model_validate("22:00-07:00"),), '"22-7"'),
+    "notify.away": ('"5m"', 300.0, '"-1s"'),
+    "notify.bell_from": ('"urgent"', Severity.URGENT, '"loud"'),
+    "notify.desktop_from": ('"low"', Severity.LOW, '"loud"'),
+    "notify.command_from": ('"low"', Severity.LOW, '"loud"'),
+    "notify.url_from": ('"urgent"', Severity.URGENT, '"loud"'),
+    "notify.retry": ('"1s"', 1.0, "0"),
     "ui.theme": ('"nord"', "nord", None),
     "ui.keymap": ('{ "goals.why" = "w" }', {"goals.why": "w"}, '"w"'),
 }
@@ -69,6 +108,8 @@ def value(settings: Settings, dotted: str) -> object:
 
 
 def written(dotted: str, text: str) -> str:
+    if "." not in dotted:
+        return f"{dotted} = {text}\n"
     table, name = dotted.rsplit(".", 1)
     return f"[{table}]\n{name} = {text}\n"
 

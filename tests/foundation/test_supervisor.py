@@ -101,3 +101,45 @@ async def test_r101_waiting_for_the_crew_is_bounded() -> None:
     crew.start("stuck", forever(), on_crash=Consequence.REPORT)
     assert not await crew.wait_idle(0.01)
     await crew.close()
+
+
+async def test_an_attempt_gives_the_error_it_died_of_and_reports_it(caplog: pytest.LogCaptureFixture) -> None:
+    async def dies() -> None:
+        raise RuntimeError("gone")
+
+    async def ends() -> None:
+        return None
+
+    crew = Crew(lambda name, error: pytest.fail(f"{name} ends no engine"))
+    error = await crew.attempt("first", dies())
+    assert isinstance(error, RuntimeError)
+    assert "first died: gone" in caplog.text
+    assert await crew.attempt("second", ends()) is None
+    assert crew.names() == []
+
+
+async def test_an_error_that_is_handed_back_is_told_by_whoever_gets_it(caplog: pytest.LogCaptureFixture) -> None:
+    crew = Crew(lambda name, error: pytest.fail(f"{name} ends no engine"))
+    error = await crew.attempt("work", fail(), on_crash=Consequence.HANDED_BACK)
+    assert isinstance(error, RuntimeError)
+    assert caplog.text == ""
+
+
+async def test_an_attempt_that_is_cancelled_takes_its_work_along() -> None:
+    begun, over = asyncio.Event(), asyncio.Event()
+
+    async def works() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            over.set()
+
+    crew = Crew(lambda name, error: None)
+    attempt = asyncio.create_task(crew.attempt("work", works()))
+    await begun.wait()
+    attempt.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await attempt
+    async with asyncio.timeout(5):
+        await over.wait()

@@ -7,7 +7,21 @@ import pytest
 from goal_texts import parsed
 
 from engine.goals import keys
-from engine.model import GateSpec, OnDeadline, OnFailure, Order, Risk, Runtime, SandboxLimits
+from engine.model import (
+    FieldType,
+    GateKind,
+    GateSpec,
+    OnDeadline,
+    OnFailure,
+    OnReject,
+    Order,
+    ReviewWord,
+    Risk,
+    Runtime,
+    SandboxLimits,
+    Then,
+    VerdictKind,
+)
 from engine.units import format_duration
 
 PAGE = (Path(__file__).parents[2] / "docs" / "goal-files.md").read_text(encoding="utf-8")
@@ -15,14 +29,27 @@ ROWS = {match[1]: match[0] for match in re.finditer(r"^\| `(\w+)` \|.*$", PAGE, 
 
 
 @pytest.mark.parametrize(
-    "place", [keys.GOAL, keys.POLICY, keys.TASK, keys.GATE, keys.SANDBOX], ids=lambda p: p.known[0]
+    "place",
+    [keys.GOAL, keys.POLICY, keys.TASK, keys.GATE, keys.SANDBOX, keys.ON_REJECT, keys.TESTERS],
+    ids=lambda p: p.known[0],
 )
 def test_r130_every_key_stands_on_the_page(place: keys.Keys) -> None:
     assert set(place.known) <= set(ROWS)
 
 
 def test_every_word_of_a_closed_vocabulary_stands_on_the_page() -> None:
-    for word in (*Order, *OnFailure, *OnDeadline, *Risk, *Runtime):
+    for word in (
+        *Order,
+        *OnFailure,
+        *OnDeadline,
+        *Risk,
+        *Runtime,
+        *GateKind,
+        *FieldType,
+        *VerdictKind,
+        *ReviewWord,
+        *Then,
+    ):
         assert f"`{word}`" in PAGE
 
 
@@ -35,6 +62,8 @@ def test_defaults_on_the_page_are_the_real_ones() -> None:
         assert f"| `{format_duration(getattr(limits, name))}` |" in ROWS[name]
     assert f"| `{GateSpec().on_deadline}` |" in ROWS["on_deadline"]
     assert f"| `{GateSpec().risk}` |" in ROWS["risk"]
+    assert f"| `{OnReject(rework='x').max_cycles}` |" in ROWS["max_cycles"]
+    assert f"| `{OnReject(rework='x').then}` |" in ROWS["then"]
 
 
 def test_the_example_on_the_page_is_a_goal() -> None:

@@ -55,25 +55,25 @@ NESTED = {
 
 
 @pytest.mark.parametrize("text", NESTED.values(), ids=NESTED)
-def test_r17_ten_thousand_levels_are_answered_at_once(text: str) -> None:
+def test_case_17_ten_thousand_levels_are_answered_at_once(text: str) -> None:
     within(1.0, lambda: only_problem(text))
     assert "nested deeper than 100 levels" in only_problem(text)
 
 
-def test_r17_a_billion_laughs_is_answered_at_once() -> None:
+def test_case_17_a_billion_laughs_is_answered_at_once() -> None:
     rows = ["goal: g", "x0: &x0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
     rows += [f"x{n}: &x{n} [" + ", ".join([f"*x{n - 1}"] * 9) + "]" for n in range(1, 12)]
     within(1.0, lambda: problems("\n".join(rows)))
     assert any("with all aliases" in row for row in problems("\n".join(rows)))
 
 
-def test_r17_long_texts_behind_aliases_count_each_time() -> None:
+def test_case_17_long_texts_behind_aliases_count_each_time() -> None:
     text = "goal: g\ntasks:\n- {id: a, run: &long " + "x" * 90_000 + "}\n"
     text += "".join(f"- {{id: a{n}, run: *long}}\n" for n in range(50))
     assert "with all aliases" in only_problem(text)
 
 
-def test_r17_aliases_cannot_nest_deeper_than_the_limit() -> None:
+def test_case_17_aliases_cannot_nest_deeper_than_the_limit() -> None:
     rows = ["goal: g", "x0: &x0 [a]"] + [f"x{n}: &x{n} [*x{n - 1}]" for n in range(1, 300)]
     assert any("nested deeper than 100 levels with all aliases" in row for row in problems("\n".join(rows)))
 

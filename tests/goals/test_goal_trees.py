@@ -35,7 +35,7 @@ CYCLES = [
 
 
 @pytest.mark.parametrize(("policy", "tasks", "path"), [row[1:] for row in CYCLES], ids=[row[0] for row in CYCLES])
-def test_r10_a_cycle_is_refused_and_shown(policy: str, tasks: str, path: str) -> None:
+def test_case_17_r10_a_cycle_is_refused_and_shown(policy: str, tasks: str, path: str) -> None:
     assert f"cycle: {path}; " in only_problem(f"goal: g\n{policy}\ntasks:\n{tasks}\n")
 
 
@@ -116,14 +116,16 @@ def chain(count: int, first_needs: str = "") -> str:
     return "goal: g\npolicy: {order: parallel}\ntasks:\n" + "\n".join(rows) + "\n"
 
 
-def test_r17_a_chain_of_ten_thousand_needs_is_read_at_once() -> None:
+@pytest.mark.alone
+def test_case_17_r10_a_chain_of_ten_thousand_needs_is_read_at_once() -> None:
     text = chain(10_000)
     start = time.process_time()
     assert len(parsed(text).root.tasks) == 10_000
     assert time.process_time() - start < 2.0
 
 
-def test_r17_a_cycle_of_ten_thousand_tasks_is_shown_short_and_at_once() -> None:
+@pytest.mark.alone
+def test_case_17_r10_a_cycle_of_ten_thousand_tasks_is_shown_short_and_at_once() -> None:
     text = chain(10_000, ", needs: [t9999]")
     start = time.process_time()
     said = only_problem(text)
@@ -133,7 +135,8 @@ def test_r17_a_cycle_of_ten_thousand_tasks_is_shown_short_and_at_once() -> None:
     assert said.split(";")[0].endswith("-> t1 -> t0")
 
 
-def test_r17_ten_thousand_wrong_needs_are_answered_at_once() -> None:
+@pytest.mark.alone
+def test_case_17_r10_ten_thousand_wrong_needs_are_answered_at_once() -> None:
     rows = "".join(f"- {{id: t{n}, run: x, needs: [u{n}]}}\n" for n in range(10_000))
     start = time.process_time()
     assert problems("goal: g\ntasks:\n" + rows)[-1] == " and 9950 more problems"

@@ -196,13 +196,12 @@ async def test_r129_a_timer_or_a_staged_answer_will_move_it(stage: GoalStage) ->
         assert await following.code() is ExitCode.GATE_PENDING
 
 
-async def test_a_gate_that_a_human_answers_counts_as_its_decision(stage: GoalStage) -> None:
+async def test_a_gate_beside_a_question_may_still_be_moved_from_outside(stage: GoalStage) -> None:
     task = stage.asks().task
-    human = WaitingOn(kind="gate", id="x-0000000001", task=task, label="Ship it?")
-    stage.turn(waiting_on=(human, *stage.goal.waiting_on))
     async with Following(stage, OnGate.FAIL) as following:
         assert await following.code() is ExitCode.GATE_PENDING
-    outside = WaitingOn(kind="gate", id="x-0000000002", task="t-0000000077", label="CI")
+    # A compound gate: a human may answer it, and so may a signal.
+    outside = WaitingOn(kind="gate", id="x-0000000002", task=task, label="CI")
     stage.turn(waiting_on=(outside, *stage.goal.waiting_on))
     async with Following(stage, OnGate.FAIL) as following:
         await settled()

@@ -1,14 +1,18 @@
 """What tests of the Docker driver share: a driver of an engine of their own, and containers that are always removed."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from process_bench import Bench, open_bench
 
 from engine.ids import Kind, SafeName, random_id, sandbox_name
 from engine.paths import ProjectPaths
 from engine.sandbox.docker_driver import DockerDriver
 from engine.sandbox.driver import SandboxSpec
+from engine.sandbox.image import DEFAULT_IMAGE
+from engine.sandbox.process_confinement import Confinement
 
 MakeSpec = Callable[..., SandboxSpec]
 Start = Callable[..., Awaitable[SafeName]]
@@ -40,7 +44,7 @@ async def driver(docker_host: str, engine_id: str, paths: ProjectPaths) -> Async
 def make_spec(engine_id: str, paths: ProjectPaths) -> MakeSpec:
     """A small sandbox of this engine running `sh -c COMMAND`; other fields by keyword."""
 
-    def make(command: str = "true", image: str = "pilothouse/sandbox:1", **fields: object) -> SandboxSpec:
+    def make(command: str = "true", image: str = DEFAULT_IMAGE, **fields: object) -> SandboxSpec:
         run = random_id(Kind.RUN)
         workspace = paths.run_work(run)
         workspace.mkdir()
@@ -71,3 +75,12 @@ def start(driver: DockerDriver, sandbox_image: str, make_spec: MakeSpec) -> Star
         return (await driver.start(spec)).name
 
     return begin
+
+
+@pytest.fixture(params=["as-the-machine-has-it", "without-namespaces"])
+async def bench(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    """The process driver with every confinement there is, and with none of the kernel's."""
+    async with open_bench(tmp_path) as opened:
+        if request.param == "without-namespaces":
+            opened.driver._found = Confinement(uid=10001 if os.geteuid() == 0 else None)
+        yield opened

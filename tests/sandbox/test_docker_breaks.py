@@ -108,6 +108,7 @@ async def test_r42_an_end_while_the_daemon_is_away_is_told_when_it_is_back(
     assert (await asyncio.wait_for(waiting, 20)).code == 9
 
 
+@pytest.mark.alone
 async def test_r44_single_calls_work_again_at_once_when_the_daemon_is_back(
     relay: Relay, far: DockerDriver, start: Start
 ) -> None:

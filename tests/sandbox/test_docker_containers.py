@@ -61,7 +61,7 @@ def test_it_is_a_driver(driver: DockerDriver) -> None:
     assert checked.name == "docker"
 
 
-async def test_r43_inspect_shows_every_default_of_hardening_section_2(
+async def test_case_37_r43_inspect_shows_every_default_of_hardening_section_2(
     driver: DockerDriver, start: Start, client: APIClient, engine_id: str, paths: ProjectPaths
 ) -> None:
     name = await start("true", memory=96 << 20, cpus=0.5, pids=77, env={"K": "v"})

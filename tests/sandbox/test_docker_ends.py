@@ -26,14 +26,14 @@ def client(docker_host: str) -> Iterator[APIClient]:
 HOG = "python3 -c 'x = bytearray(300 << 20); print(len(x))'"
 
 
-async def test_r48_memory_is_told_by_the_runtimes_flag(driver: DockerDriver, start: Start) -> None:
+async def test_case_30_r48_memory_is_told_by_the_runtimes_flag(driver: DockerDriver, start: Start) -> None:
     ended = await driver.wait(await start(f"exec {HOG}", memory=32 << 20))
     assert (ended.oom, ended.code, ended.signal) == (True, 137, 9)
     assert ended.finished_at is not None
     assert ended.finished_at.tzinfo is not None
 
 
-async def test_r48_a_clean_end_keeps_its_code_though_a_child_was_killed_by_memory(
+async def test_case_30_r48_a_clean_end_keeps_its_code_though_a_child_was_killed_by_memory(
     driver: DockerDriver, start: Start
 ) -> None:
     ended = await driver.wait(await start(f"{HOG}; exit 0", memory=32 << 20))
@@ -41,7 +41,7 @@ async def test_r48_a_clean_end_keeps_its_code_though_a_child_was_killed_by_memor
 
 
 @pytest.mark.parametrize("code", [0, 7, 137, 143, 255])
-async def test_r48_a_programs_own_exit_code_is_no_signal(code: int, driver: DockerDriver, start: Start) -> None:
+async def test_case_30_r48_a_programs_own_exit_code_is_no_signal(code: int, driver: DockerDriver, start: Start) -> None:
     ended = await driver.wait(await start(f"exit {code}"))
     assert (ended.code, ended.signal, ended.oom, ended.lost) == (code, None, False, False)
 
@@ -51,7 +51,9 @@ async def test_r48_a_fault_is_its_signal(driver: DockerDriver, start: Start) -> 
     assert (ended.code, ended.signal) == (139, 11)
 
 
-async def test_r48_our_kill_and_a_strangers_are_signals(driver: DockerDriver, start: Start, client: APIClient) -> None:
+async def test_case_30_r48_our_kill_and_a_strangers_are_signals(
+    driver: DockerDriver, start: Start, client: APIClient
+) -> None:
     ours, theirs = await start("sleep 60"), await start("sleep 60")
     await driver.kill(ours)
     await asyncio.to_thread(client.kill, theirs, "SIGKILL")
@@ -60,11 +62,14 @@ async def test_r48_our_kill_and_a_strangers_are_signals(driver: DockerDriver, st
         assert (ended.code, ended.signal, ended.oom) == (137, 9, False)
 
 
-async def test_r46_what_ignores_term_is_gone_within_grace_and_two_seconds(driver: DockerDriver, start: Start) -> None:
+async def test_case_31_r46_what_ignores_term_is_gone_within_grace_and_two_seconds(
+    driver: DockerDriver, start: Start
+) -> None:
     name = await start(
         "trap '' TERM; setsid sh -c 'trap \"\" TERM; echo ready; while :; do sleep 1; done' & while :; do sleep 1; done"
     )
-    await anext(driver.logs(name, None))  # both ignore TERM from here on
+    first = await anext(driver.logs(name, None))
+    assert first.data == b"ready\n"  # both ignore TERM from here on
     began = time.monotonic()
     await driver.stop(name, 1.0)
     assert 1.0 <= time.monotonic() - began < 3.0
@@ -94,7 +99,7 @@ async def test_the_exit_code_is_there_when_nobody_watched(
     await later.close()
 
 
-async def test_r42_a_container_removed_behind_our_back_is_lost(
+async def test_case_27_r42_a_container_removed_behind_our_back_is_lost(
     driver: DockerDriver, start: Start, client: APIClient
 ) -> None:
     name = await start("sleep 60")

@@ -179,6 +179,22 @@ async def test_r53_lines_sent_twice_by_a_rotating_daemon_are_stored_once() -> No
     assert daemon.asked[1].since == 0
 
 
+async def test_r53_a_piece_of_a_line_sent_twice_by_a_rotating_daemon_is_stored_once() -> None:
+    begun, sent = frame(b"a" * 9, FUTURE + 5_000), frame(b"b" * 9, FUTURE + 5_000)
+    whole = lines(1) + begun + sent + frame(b"c\n", FUTURE + 5_000)
+    twice = lines(1) + begun + sent + sent + frame(b"c\n", FUTURE + 5_000)
+    daemon = Daemon([[twice], [whole], [whole]], [False])
+    assert await daemon.all_lines() == [b"o1", b"o" + b"a" * 9 + b"b" * 9 + b"c"]
+
+
+async def test_r53_a_piece_that_is_printed_twice_is_stored_twice() -> None:
+    piece = frame(b"a" * 9, FUTURE + 5_000)
+    whole = lines(1) + piece * 3 + frame(b"\n", FUTURE + 5_000)
+    daemon = Daemon([[whole], [whole], [whole]], [False])
+    assert await daemon.all_lines() == [b"o1", b"o" + b"a" * 27]
+    assert len(daemon.asked) == 3
+
+
 def test_requests_name_exactly_what_is_wanted() -> None:
     target: Callable[[LogRequest], str] = lambda request: request.target("abc")  # noqa: E731
     assert target(LogRequest(follow=True, since=1_500_000_000 * SECOND + 7)).endswith("since=1500000000.000000007")

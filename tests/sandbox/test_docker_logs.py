@@ -92,7 +92,7 @@ async def test_resume_after_a_time_brings_what_came_later(driver: DockerDriver, 
         assert later == chunks[at + 1 :]
 
 
-async def test_r47_a_line_of_40_000_bytes_with_nul_and_torn_utf8_is_one_line(
+async def test_case_47_a_line_of_40_000_bytes_with_nul_and_torn_utf8_is_one_line(
     driver: DockerDriver, start: Start, log: RunLog
 ) -> None:
     code = "import sys; sys.stdout.buffer.write(b'x' * 16383 + b'\\xc3\\xa9' + b'y' * 24000 + b'\\0\\n\\xff end')"

@@ -12,7 +12,13 @@ import pytest
 from engine.errors import Invalid
 from engine.ids import safe_name
 from engine.paths import ProjectPaths
-from engine.sandbox.docker_spec import checked_mounts, container_config, give_to_sandbox, network_mode
+from engine.sandbox.docker_spec import (
+    checked_mounts,
+    container_config,
+    give_to_sandbox,
+    image_search_path,
+    network_mode,
+)
 from engine.sandbox.driver import Mount, SandboxSpec
 
 SOCKET = "/var/run/docker.sock"
@@ -49,13 +55,8 @@ def test_r45_refused_networks(network: str) -> None:
         network_mode(network)
 
 
-def test_egress_says_that_it_is_not_there_yet() -> None:
-    with pytest.raises(Invalid, match="not available in this version"):
-        network_mode("egress")
-
-
 def test_networks_that_are_allowed() -> None:
-    assert [network_mode(name) for name in ("none", "open", "my-net")] == ["none", "bridge", "my-net"]
+    assert [network_mode(name) for name in ("none", "egress", "open", "my-net")] == ["none", "none", "bridge", "my-net"]
 
 
 def test_mounts_are_real_paths_inside_the_state_folder(make_spec: MakeSpec, paths: ProjectPaths) -> None:
@@ -147,3 +148,12 @@ def test_r45_hostile_names_are_no_names(name: str) -> None:
 
 def _with(spec: SandboxSpec, mount: Mount) -> SandboxSpec:
     return replace(spec, mounts=(mount,))
+
+
+def test_f98_the_client_comes_last_on_the_images_own_path(make_spec: MakeSpec, engine_id: str) -> None:
+    spec = make_spec(programs="/run/pilothouse/bin")
+    env = container_config(spec, engine_id, [], "/opt/tool/bin:/bin")["Env"]
+    assert env == ["PATH=/opt/tool/bin:/bin:/run/pilothouse/bin"]
+    assert container_config(make_spec(), engine_id, [])["Env"] == []
+    assert image_search_path({"Config": {"Env": ["A=b", "PATH=/x"]}}) == "/x"
+    assert image_search_path({"Config": {"Env": None}}).startswith("/usr/local/sbin")

@@ -94,6 +94,7 @@ def test_one_stream_forward_and_from_the_end_keeps_gap_markers(tmp_path: Path) -
     assert log.tail(3) == ["err 48", "out 49", "err 49"]
 
 
+@pytest.mark.alone
 def test_a_million_lines_page_and_tail_stay_cheap(tmp_path: Path) -> None:
     log = RunLog.open(tmp_path / "r", LIMIT)
     fill(log, range(1_000_000))

@@ -1,4 +1,4 @@
-"""A process sandbox outlives its engine, is adopted by name and never runs twice (R19, R28, R41, R91)."""
+"""A process sandbox outlives its engine, is adopted by name and never runs twice (R19, R41, R91, case 28)."""
 
 import asyncio
 import json
@@ -71,7 +71,7 @@ async def test_r91_a_sandbox_is_adopted_with_its_real_exit_code(bench: Bench) ->
     assert await bench.output(name) == "before\nafter\n"
 
 
-async def test_r28_an_end_while_no_engine_ran_is_still_known(bench: Bench) -> None:
+async def test_case_28_an_end_while_no_engine_ran_is_still_known(bench: Bench) -> None:
     name = safe_name(await killed_engine(bench, "exit 7"))
     async with asyncio.timeout(10):
         assert (await bench.driver.wait(name)).code == 7

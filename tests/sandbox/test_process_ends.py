@@ -177,7 +177,7 @@ async def test_a_tree_that_resists_removal_goes_and_what_it_links_to_stays(bench
 
 @pytest.mark.parametrize(
     "changes",
-    [{"argv": ()}, {"argv": ("a\0b",)}, {"env": {"A=B": "c"}}, {"env": {"A": "b\0"}}, {"network": "egress"}],
+    [{"argv": ()}, {"argv": ("a\0b",)}, {"env": {"A=B": "c"}}, {"env": {"A": "b\0"}}, {"network": "my-net"}],
 )
 async def test_a_spec_that_cannot_run_is_refused_before_anything_is_made(
     bench: Bench, changes: dict[str, object]

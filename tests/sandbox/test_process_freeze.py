@@ -1,17 +1,13 @@
 """Process sandboxes that stand still as a whole, orphans and sessions of their own too (R51, R52)."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from process_bench import LONG, Bench, open_bench
+from process_bench import LONG, Bench
 
 from engine.errors import Conflict, NotFound
 from engine.ids import SafeName, safe_name
 from engine.sandbox import process_tree
-from engine.sandbox.process_confinement import Confinement
 
 # A command, a child in a session of its own, and an orphan; each counts aloud.
 FAMILY = """
@@ -21,14 +17,6 @@ count() { n=0; while :; do n=$((n+1)); echo $1 $n; sleep 0.02; done; }
 count first
 """
 MEMBERS = ("first", "apart", "orphan")
-
-
-@pytest.fixture(params=["as-the-machine-has-it", "without-namespaces"])
-async def bench(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
-    async with open_bench(tmp_path) as opened:
-        if request.param == "without-namespaces":
-            opened.driver._found = Confinement(uid=10001 if os.geteuid() == 0 else None)
-        yield opened
 
 
 async def states(bench: Bench, name: SafeName) -> set[str]:

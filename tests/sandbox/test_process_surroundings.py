@@ -196,6 +196,16 @@ async def test_an_unconfined_driver_says_so_in_words(bench: Bench, monkeypatch: 
     assert "bubblewrap" in words
     assert "keep their network" in words
     assert not bench.driver.confined
+    assert not bench.driver.cuts_network
+
+
+async def test_a_list_of_hosts_is_refused_where_it_would_hold_nothing_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = await bench.spec("true", network="egress")
+    monkeypatch.setattr(bench.driver, "_found", Confinement())
+    with pytest.raises(Invalid, match="would hold nothing back"):
+        await bench.driver.start(spec)
 
 
 def test_path_keeps_only_what_the_sandboxs_user_can_enter(tmp_path: Path) -> None:

@@ -177,6 +177,7 @@ def test_data_of_events_is_redacted_to_the_last_text() -> None:
     ["eyJ", "sk-", "a.eyJ", "AKIA", "-----BEGIN PRIVATE KEY", "A", "ghp_", "hunter2-hunter2", "hunter2-",
      " ", "xoxb-", "="],
 )  # fmt: skip
+@pytest.mark.alone
 def test_r55_hostile_text_costs_linear_time(piece: str) -> None:
     redactor = Redactor(ENVIRONMENT)
     redactor.lines(b"-----BEGIN PRIVATE KEY-----\n", 0)

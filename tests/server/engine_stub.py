@@ -4,6 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import engine_samples as samples
+from agents_stub import AgentsStub
+from deciding_stub import DecidingStub
+from schedules_stub import StubSchedules
+from signals_stub import StubSignals
 
 from engine.api import (
     Answer,
@@ -32,12 +36,15 @@ from engine.api import (
     Update,
     Why,
 )
+from engine.api.edits import AddedTask, AddedTasks, AddTasks, ChangeSettings, TaskEdit
+from engine.api.measuring import Health
+from engine.api.repeats import Recorded
 from engine.bus import Bus
-from engine.errors import NotFound
+from engine.errors import Conflict, NotFound
 from engine.events import Event, EventType
 
 
-class StubEngine:
+class StubEngine(DecidingStub, AgentsStub, StubSignals, StubSchedules):
     """`error`, once set, is raised by every call; `capacity` is how far a subscriber may fall behind."""
 
     def __init__(self, capacity: int = 10_000) -> None:
@@ -49,6 +56,8 @@ class StubEngine:
         self.calls: list[tuple[object, ...]] = []
         self.error: Exception | None = None
         self.state = "running"
+        self.well = Health(status="ok", parts={"store": "ok"})
+        self.keys: dict[str, tuple[str, Recorded | None]] = {}
         self.log_ended = asyncio.Event()
         self.idle = asyncio.Event()  # the last reader has gone
         self.followers = 0
@@ -184,8 +193,8 @@ class StubEngine:
         self._called("answer", decision, answer)
         return samples.DECISION
 
-    async def undo(self, decision: str) -> DecisionView:
-        self._called("undo", decision)
+    async def undo(self, decision: str, by: str = "operator") -> DecisionView:
+        self._called("undo", decision, by)
         return samples.DECISION
 
     async def order_goal(self, goal: str, order: GoalOrder, by: str = "operator") -> GoalView:
@@ -208,9 +217,41 @@ class StubEngine:
         self._called("order_sandbox", sandbox, order, by)
         return samples.OUTCOME
 
+    async def interrupt(self, run: str, by: str = "operator") -> RunView:
+        self._called("interrupt", run, by)
+        return samples.RUN
+
     async def gc(self, order: SweepOrder) -> Sweep:
         self._called("gc", order)
         return samples.SWEEP
+
+    async def edit_task(self, ref: str, edit: TaskEdit) -> TaskView:
+        self._called("edit_task", ref, edit)
+        return samples.TASK
+
+    async def add_tasks(self, goal: str, order: AddTasks) -> AddedTasks:
+        self._called("add_tasks", goal, order)
+        return AddedTasks(goal=samples.GOAL.id, group="root", tasks=(AddedTask(id=samples.TASK.id, key="new"),))
+
+    async def change_settings(self, order: ChangeSettings) -> EngineInfo:
+        self._called("change_settings", order)
+        return samples.INFO
+
+    async def health(self) -> Health:
+        return self.well
+
+    async def metrics(self) -> str:
+        self._called("metrics")
+        return "# TYPE pilothouse_goals gauge\n"
+
+    async def begin(self, key: str, digest: str) -> Recorded | None:
+        known = self.keys.setdefault(key, (digest, None))
+        if known[0] != digest:
+            raise Conflict("this key was used for another order")
+        return known[1]
+
+    async def finish(self, key: str, answer: Recorded | None) -> None:
+        self.keys[key] = (self.keys[key][0], answer)
 
     async def stop(self, mode: StopMode) -> None:
         self._called("stop", mode)

@@ -40,7 +40,7 @@ async def test_r112_each_error_comes_back_as_itself(stub: StubEngine, remote: Re
 
 
 async def test_the_status_tells_the_class(stub: StubEngine, http: httpx.AsyncClient) -> None:
-    by_exit_code = {2: {400, 422}, 3: {404}, 4: {409}, 69: {503}, 1: {500}}
+    by_exit_code = {2: {400, 401, 403, 422}, 3: {404}, 4: {409}, 69: {503}, 1: {500}}
     for kind in tree():
         stub.error = kind("no")
         answer = await http.get("/v1/decisions")
@@ -162,7 +162,9 @@ async def test_what_is_no_engine_of_ours_is_said_so(answer: bytes, words: str, t
         assert caught.value.hint
 
 
-@pytest.mark.parametrize("url", ["", "unix:", "unix", "/run/engine.sock", "http://localhost:1", "tcp:1"])
+@pytest.mark.parametrize(
+    "url", ["", "unix:", "unix", "/run/engine.sock", "http://", "http://h/p", "http://h:x", "tcp:"]
+)
 async def test_an_address_of_another_kind_is_refused(url: str) -> None:
     with pytest.raises(Invalid, match="address"):
         await RemoteEngine.connect(url)

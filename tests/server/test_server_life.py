@@ -18,6 +18,7 @@ from engine.server import control, serve
 from engine.server.door import BODY_LIMIT
 
 
+@pytest.mark.alone
 async def test_r98_open_streams_end_promptly_with_the_server(stub: StubEngine, tmp_path: Path) -> None:
     path = tmp_path / "engine.sock"
     stub.emit()
@@ -45,6 +46,8 @@ async def test_r98_open_streams_end_promptly_with_the_server(stub: StubEngine, t
     await remote.close()
 
 
+@pytest.mark.alone
+@pytest.mark.allow_blocking("a collection of all garbage is its last step")
 async def test_r98_readers_that_do_not_read_and_calls_that_hang_do_not_hold_it(tmp_path: Path) -> None:
     stub, path = StubEngine(), tmp_path / "engine.sock"
     for _ in range(2000):
@@ -149,7 +152,7 @@ async def test_signals_stay_with_the_process(stub: StubEngine, tmp_path: Path) -
 
 
 async def test_the_engine_is_ready_only_while_it_starts_work(stub: StubEngine, http: httpx.AsyncClient) -> None:
-    assert (await http.get("/v1/health")).json() == {"status": "ok"}
+    assert (await http.get("/v1/health")).json() == {"status": "ok", "parts": {"store": "ok"}}
     assert (await http.get("/v1/ready")).status_code == 200
     assert (await http.get("/v1/version")).json() == {"version": "0.1.0", "api": "v1", "engine": "e-0000000000"}
     stub.state = "draining"
@@ -175,7 +178,7 @@ async def test_r114_foreign_hosts_and_origins_are_refused_before_routing(
 
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("size", [BODY_LIMIT + 1, 12_000_000])
-async def test_hardening_50_an_oversize_body_is_413(
+async def test_case_50_an_oversize_body_is_413(
     chunked: bool, size: int, stub: StubEngine, http: httpx.AsyncClient
 ) -> None:
     async def body() -> AsyncIterator[bytes]:
@@ -190,7 +193,8 @@ async def test_hardening_50_an_oversize_body_is_413(
     assert (await http.get("/v1/health")).status_code == 200
 
 
-async def test_hardening_50_many_slow_connections_hold_nobody_up(socket: Path, remote: RemoteEngine) -> None:
+@pytest.mark.alone
+async def test_case_50_many_slow_connections_hold_nobody_up(socket: Path, remote: RemoteEngine) -> None:
     writers = []
     for _ in range(300):
         _, writer = await asyncio.open_unix_connection(socket)

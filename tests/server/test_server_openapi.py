@@ -18,11 +18,21 @@ DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 CONTRACT = {
     "GET": "/health /ready /version /info /status /goals /goals/{ref} /goals/{ref}/tree /tasks/{ref} /tasks/{ref}/why"
     " /runs/{ref} /runs/{ref}/logs /runs/{ref}/logs/stream /runs/{ref}/diff /decisions /decisions/{ref} /sandboxes"
-    " /events /events/stream",
+    " /events /events/stream /metrics /ledger /ledger/check /ledger/attention /rules"
+    " /schedules"
+    " /agents /leases /checkpoints /checkpoints/{checkpoint} /notices",
     "POST": "/goals /goals/{ref}/start /goals/{ref}/cancel /tasks/{ref}/cancel /decisions/{ref}/answer"
-    " /decisions/{ref}/undo /engine/stop /goals/{ref}/pause /goals/{ref}/resume /goals/{ref}/drain /tasks/{ref}/retry"
+    " /decisions/{ref}/undo /engine/stop /goals/{ref}/tasks"
+    " /goals/{ref}/pause /goals/{ref}/resume /goals/{ref}/drain /tasks/{ref}/retry"
     " /tasks/{ref}/skip /sandboxes/{ref}/freeze /sandboxes/{ref}/thaw /sandboxes/{ref}/kill /sandboxes/{ref}/remove"
-    " /engine/dispatch /engine/gc",
+    " /engine/dispatch /engine/gc /engine/settings /engine/drain /decisions/{ref}/snooze /decisions/{ref}/delegate"
+    " /decisions/{ref}/note /tasks/{ref}/note /decisions/batch /rules /rules/rehearse /rules/{ref}/revoke"
+    " /schedules /schedules/{ref}/start /schedules/{ref}/stop /schedules/{ref}/pause /schedules/{ref}/resume"
+    " /schedules/{ref}/remove"
+    " /leases/{ref}/release /checkpoints/{checkpoint}/restore /runs/{ref}/message /runs/{ref}/interrupt"
+    " /signals/resolve /gates/{ref}/callback /callbacks/{ref} /webhooks/{source} /notices/test",
+    "PATCH": "/tasks/{ref}",
+    "PUT": "/presence",
 }
 ROUTES = [(method, f"/v1{path}") for method, paths in CONTRACT.items() for path in paths.split()]
 RUBBISH: list[bytes] = [
@@ -62,10 +72,10 @@ async def test_the_schema_lists_every_route_with_its_answer_and_its_errors(http:
 
 
 async def test_r112_rubbish_is_never_a_fault_of_ours(http: httpx.AsyncClient) -> None:
-    for path in [path for method, path in ROUTES if method == "POST"]:
+    for method, path in [(method, path) for method, path in ROUTES if method != "GET"]:
         for body in RUBBISH:
-            target = path.replace("{ref}", "%00%2F..%2F%F0%9F")
-            answer = await http.post(target, content=body, headers={"content-type": "application/json"})
+            target = path.replace("{ref}", "%00%2F..%2F%F0%9F").replace("{source}", "%00")
+            answer = await http.request(method, target, content=body, headers={"content-type": "application/json"})
             assert answer.status_code < 500, (path, body, answer.text)
             if answer.status_code >= 400:
                 assert answer.json()["code"] in ("invalid", "not_found")
@@ -95,7 +105,7 @@ async def test_goals_are_listed_and_found_alone(stub: StubEngine, http: httpx.As
 
 
 async def test_the_documented_routes_are_the_served_ones(http: httpx.AsyncClient) -> None:
-    rows = re.findall(r"^\| `(GET|POST) (/\S+?)`", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+    rows = re.findall(r"^\| `(GET|POST|PATCH|PUT) (/\S+?)`", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
     assert {(method, path) for method, path in rows} == set(ROUTES)
 
 

@@ -56,12 +56,13 @@ async def test_each_command_arrives_equal(stub: StubEngine, remote: RemoteEngine
     assert await remote.cancel(samples.GOAL.id, samples.HARD, "me") == samples.GOAL
     assert await remote.cancel(samples.TASK.id) == samples.GOAL
     assert await remote.answer("d-1", ANSWER) == samples.DECISION
-    assert await remote.undo("d-1") == samples.DECISION
+    assert await remote.undo("d-1", "me") == samples.DECISION
     for goal_order in GoalOrder:
         assert await remote.order_goal("g-1", goal_order, samples.HARD) == samples.GOAL
     assert await remote.retry("g-1/build", fresh=True, by="me") == samples.GOAL
     assert await remote.skip("g-1/build", "me") == samples.GOAL
     assert (await remote.switch_dispatch(False, "me")).dispatch is False
+    assert await remote.interrupt("r-1", samples.HARD) == samples.RUN
     for order in SandboxOrder:
         assert await remote.order_sandbox("ph-1", order, samples.HARD) == samples.OUTCOME
     assert await remote.gc(SWEEP) == samples.SWEEP
@@ -73,11 +74,12 @@ async def test_each_command_arrives_equal(stub: StubEngine, remote: RemoteEngine
         ("cancel", samples.GOAL.id, samples.HARD, "me"),
         ("cancel", samples.TASK.id, "", "operator"),
         ("answer", "d-1", ANSWER),
-        ("undo", "d-1"),
+        ("undo", "d-1", "me"),
         *[("order_goal", "g-1", order, samples.HARD) for order in GoalOrder],
         ("retry", "g-1/build", True, "me"),
         ("skip", "g-1/build", "me"),
         ("switch_dispatch", False, "me"),
+        ("interrupt", "r-1", samples.HARD),
         *[("order_sandbox", "ph-1", order, samples.HARD) for order in SandboxOrder],
         ("gc", SWEEP),
         ("stop", StopMode.DRAIN),

@@ -64,7 +64,7 @@ def test_r116_an_open_folder_is_closed_but_a_shared_one_is_refused(tmp_path: Pat
     assert mode(folder) == 0o1777
 
 
-def test_hardening_52_a_stale_socket_is_replaced(path: Path) -> None:
+def test_case_52_a_stale_socket_is_replaced(path: Path) -> None:
     path.parent.mkdir()
     dead = sockets.socket(sockets.AF_UNIX)
     dead.bind(str(path))
@@ -75,7 +75,7 @@ def test_hardening_52_a_stale_socket_is_replaced(path: Path) -> None:
     assert not path.exists()
 
 
-def test_hardening_52_a_live_socket_is_refused_and_untouched(path: Path) -> None:
+def test_case_52_a_live_socket_is_refused_and_untouched(path: Path) -> None:
     with private_socket(path):
         found = path.stat().st_ino
         with pytest.raises(EngineRunning, match=str(path)), private_socket(path):
@@ -85,7 +85,7 @@ def test_hardening_52_a_live_socket_is_refused_and_untouched(path: Path) -> None
             visitor.connect(str(path))
 
 
-def test_hardening_52_a_full_or_foreign_socket_is_not_taken_for_stale(path: Path) -> None:
+def test_case_52_a_full_or_foreign_socket_is_not_taken_for_stale(path: Path) -> None:
     path.parent.mkdir()
     for kind in (sockets.SOCK_STREAM, sockets.SOCK_DGRAM):
         with sockets.socket(sockets.AF_UNIX, kind) as live, sockets.socket(sockets.AF_UNIX, kind) as one:
@@ -100,7 +100,7 @@ def test_hardening_52_a_full_or_foreign_socket_is_not_taken_for_stale(path: Path
 
 
 @pytest.mark.parametrize("make", ["file", "folder", "link", "fifo"])
-def test_hardening_52_what_is_no_socket_is_refused_and_untouched(make: str, path: Path) -> None:
+def test_case_52_what_is_no_socket_is_refused_and_untouched(make: str, path: Path) -> None:
     path.parent.mkdir()
     match make:
         case "file":

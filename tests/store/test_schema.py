@@ -9,24 +9,39 @@ import pytest
 
 from engine.errors import StoreError
 from engine.model import (
+    AgeingKind,
     AnswerKind,
+    BatchOutcome,
+    BudgetKind,
+    BudgetState,
     DecisionKind,
     DecisionState,
+    DeliveryState,
     DriverName,
     ExitCause,
     FailureClass,
     GateKind,
     GateState,
     GoalState,
+    MessageState,
+    NoticeChannel,
+    NoticeState,
     OnDeadline,
     OnFailure,
     Order,
+    ReportKind,
     Risk,
     RunState,
     Runtime,
+    SignalState,
+    SignalStatus,
     TaskKind,
     TaskState,
+    Verdict,
+    VerdictKind,
 )
+from engine.model.schedules import Override, ScheduleSource, StartState
+from engine.sandbox_api.requests import AgentState, MessageKind
 from engine.store import named_queries
 from engine.store.journal import file_system, journal_mode
 from engine.store.migrate import migrate, migrations
@@ -89,49 +104,143 @@ def test_r6_a_second_live_one_is_refused_by_the_database(populated: sqlite3.Conn
         populated.execute(row(2))
 
 
-CHECKED: list[tuple[str, str, type[StrEnum]]] = [
-    ("goals", "state", GoalState),
-    ("goals", "runtime", Runtime),
-    ("tasks", "kind", TaskKind),
-    ("tasks", "state", TaskState),
-    ("tasks", "ordering", Order),
-    ("tasks", "on_failure", OnFailure),
-    ("runs", "state", RunState),
-    ("runs", "driver", DriverName),
-    ("runs", "cause", ExitCause),
-    ("runs", "failure_class", FailureClass),
-    ("gates", "kind", GateKind),
-    ("gates", "state", GateState),
-    ("gates", "on_deadline", OnDeadline),
-    ("decisions", "kind", DecisionKind),
-    ("decisions", "state", DecisionState),
-    ("decisions", "risk", Risk),
-    ("decisions", "answer", AnswerKind),
-]
+ENUMS: dict[tuple[str, str], type[StrEnum]] = {
+    ("goals", "state"): GoalState,
+    ("goals", "runtime"): Runtime,
+    ("tasks", "kind"): TaskKind,
+    ("tasks", "state"): TaskState,
+    ("tasks", "ordering"): Order,
+    ("tasks", "on_failure"): OnFailure,
+    ("runs", "state"): RunState,
+    ("runs", "driver"): DriverName,
+    ("runs", "cause"): ExitCause,
+    ("runs", "asked"): ExitCause,
+    ("runs", "failure_class"): FailureClass,
+    ("gates", "kind"): GateKind,
+    ("gates", "state"): GateState,
+    ("gates", "on_deadline"): OnDeadline,
+    ("decisions", "kind"): DecisionKind,
+    ("decisions", "state"): DecisionState,
+    ("decisions", "risk"): Risk,
+    ("decisions", "answer"): AnswerKind,
+    ("budgets", "kind"): BudgetKind,
+    ("budgets", "state"): BudgetState,
+    ("signals", "kind"): GateKind,
+    ("signals", "status"): SignalStatus,
+    ("signals", "state"): SignalState,
+    ("reminders", "kind"): AgeingKind,
+    ("notices", "channel"): NoticeChannel,
+    ("notices", "state"): NoticeState,
+    ("agents", "state"): AgentState,
+    ("reports", "kind"): ReportKind,
+    ("messages", "kind"): MessageKind,
+    ("messages", "state"): MessageState,
+    ("deliveries", "state"): DeliveryState,
+    ("contacts", "verdict"): Verdict,
+    ("verdicts", "kind"): VerdictKind,
+    ("schedules", "source"): ScheduleSource,
+    ("schedules", "override"): Override,
+    ("starts", "state"): StartState,
+    ("tested", "outcome"): BatchOutcome,
+}
+UNTIL_IT_ENDS = {
+    ("runs", "cause"),
+    ("runs", "asked"),
+    ("runs", "failure_class"),
+    ("decisions", "answer"),
+    ("schedules", "override"),
+}
+"""What is not known at first, and NULL until then."""
 
 
-@pytest.mark.parametrize(("table", "column", "enum"), CHECKED, ids=lambda value: str(value))
-def test_r7_each_check_is_equal_to_its_enum(
-    schema: sqlite3.Connection, table: str, column: str, enum: type[StrEnum]
-) -> None:
-    sql = schema.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table,)).fetchone()[0]
-    listed = re.search(rf"CHECK \({column} IN \(([^)]*)\)\)", sql)
-    assert listed is not None
-    assert set(re.findall(r"'(\w+)'", listed[1])) == {str(member) for member in enum}
+def listed(wanted: str) -> dict[tuple[str, str], set[str]]:
+    """Every column with a CHECK … IN of words, or of flags, as the schema has it, with what it takes."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection)
+    found = {}
+    for table, sql in connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'").fetchall():
+        for column, values in re.findall(r"CHECK\s*\(\s*(\w+)\s+IN\s*\(([^)]*)\)", sql, re.IGNORECASE):
+            taken = set(re.findall(wanted, values))
+            if taken:
+                found[table, column] = taken
+    return found
 
 
-def test_r7_tables_are_strict_and_flags_are_never_null(schema: sqlite3.Connection) -> None:
+WORDS, FLAGS = listed(r"'(\w+)'"), sorted(listed(r"\b[01]\b"))
+
+
+def test_r7_every_check_of_words_has_its_enum_and_is_equal_to_it() -> None:
+    assert {place: {str(member) for member in enum} for place, enum in ENUMS.items()} == WORDS
+
+
+@pytest.fixture
+def full(populated: sqlite3.Connection) -> sqlite3.Connection:
+    """One row in every table that lists words or flags."""
+    for row in (run_row(1), gate_row(1), decision_row(1)):
+        populated.execute(row)
+    populated.execute("INSERT INTO budgets (scope, kind, goal, step, amount) VALUES ('g', 'wall', 'g', 1, 1)")
+    populated.execute(f"INSERT INTO cooldowns (provider, until, hits, run) VALUES ('p', '{AT}', 1, 'r1')")
+    populated.execute(
+        "INSERT INTO signals (kind, status, state, data, by, via, received_at)"
+        f" VALUES ('timer', 'pass', 'queued', '{{}}', 'b', 'v', '{AT}')"
+    )
+    populated.execute(f"INSERT INTO reminders VALUES ('d1', 'remind', 1, '{AT}')")
+    populated.execute(f"INSERT INTO operations (key, digest, at) VALUES ('k', 'd', '{AT}')")
+    populated.execute(f"INSERT INTO agents (run, role, registered_at) VALUES ('r1', 'work', '{AT}')")
+    populated.execute(f"INSERT INTO reports (run, kind, summary, at) VALUES ('r1', 'fail', 's', '{AT}')")
+    populated.execute(
+        "INSERT INTO messages (key, goal, kind, type, sender_name, urgent, body, state, at)"
+        f" VALUES ('k', 'g', 'message', 't', 's', 0, '{{}}', 'sent', '{AT}')"
+    )
+    populated.execute(f"INSERT INTO schedules VALUES ('s', '{{}}', 'added', 0, '{AT}', 'stop', NULL, 'me', '{AT}')")
+    populated.execute(f"INSERT INTO starts VALUES ('s', '{AT}', NULL, 'due', NULL, NULL, '{AT}')")
+    populated.execute(
+        "INSERT INTO notices (subject, stage, channel, notice, at, next_at)"
+        f" VALUES ('d1', 'opened', 'url', '{{}}', '{AT}', '{AT}')"
+    )
+    populated.execute(
+        f"INSERT INTO tested (goal, run, task, outcome, fresh, at) VALUES ('g', 'r1', 't', 'open', 1, '{AT}')"
+    )
+    populated.execute("INSERT INTO deliveries VALUES (1, 'r1', 'queued')")
+    populated.execute(
+        "INSERT INTO contacts (run, host, port, verdict, reason, first_at, last_at)"
+        f" VALUES ('r1', 'h', 1, 'asked', 'w', '{AT}', '{AT}')"
+    )
+    populated.execute(
+        "INSERT INTO verdicts (run, goal, task, kind, passed, summary, feedback, findings, checks, at)"
+        f" VALUES ('r1', 'g', 't', 'review', 1, '', '', '[]', '[]', '{AT}')"
+    )
+    return populated
+
+
+def insert_again(full: sqlite3.Connection, table: str, column: str, value: object) -> None:
+    """The row that is there once more, but for one column: what is checked comes before what is unique."""
+    columns = [row[1] for row in full.execute(f"PRAGMA table_info({table})")]
+    given = ", ".join("?" if name == column else f'"{name}"' for name in columns)
+    quoted = ", ".join(f'"{name}"' for name in columns)
+    full.execute(f"INSERT INTO {table} ({quoted}) SELECT {given} FROM {table}", (value,))
+
+
+@pytest.mark.parametrize(("table", "column"), sorted(WORDS), ids=str)
+def test_r7_unknown_text_and_null_are_refused(full: sqlite3.Connection, table: str, column: str) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match=f"CHECK constraint failed: {column} IN"):
+        insert_again(full, table, column, "nonsense")
+    null = "UNIQUE" if (table, column) in UNTIL_IT_ENDS else f"NOT NULL constraint failed: {table}.{column}"
+    with pytest.raises(sqlite3.IntegrityError, match=null):
+        insert_again(full, table, column, None)
+
+
+@pytest.mark.parametrize(("table", "column"), FLAGS, ids=str)
+def test_r7_a_flag_is_0_or_1(full: sqlite3.Connection, table: str, column: str) -> None:
+    for value, refusal in ((2, "CHECK"), ("yes", "cannot store TEXT"), (None, "NOT NULL")):
+        with pytest.raises(sqlite3.IntegrityError, match=refusal):
+            insert_again(full, table, column, value)
+
+
+def test_r7_tables_are_strict(schema: sqlite3.Connection) -> None:
     tables = schema.execute("SELECT name, strict FROM pragma_table_list WHERE type = 'table'").fetchall()
     assert [name for name, strict in tables if not strict and not name.startswith("sqlite_")] == []
-    for table, column in [
-        ("tasks", "cancelling"),
-        ("goals", "cancelling"),
-        ("goals", "allow_unconfined"),
-        ("runs", "oom"),
-        ("runs", "frozen"),
-    ]:
-        info = {row[1]: row[3] for row in schema.execute(f"PRAGMA table_info({table})")}
-        assert info[column] == 1
+    assert ("runs", "frozen") in FLAGS
 
 
 QUERIES = [(path.stem, name) for path in sorted((SQL / "queries").glob("*.sql")) for name in named_queries(path.stem)]
@@ -182,8 +291,11 @@ def test_r13_every_row_of_the_first_schema_comes_along(monkeypatch: pytest.Monke
     connection.execute(f"INSERT INTO feedback (task, decision, text, at) VALUES ('t', 'd1', 'more', '{AT}')")
     monkeypatch.setattr("engine.store.migrate.migrations", lambda: every)
     assert migrate(connection) == every[-1][0]
-    rows = {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("runs", "decisions")}
-    assert rows == {"runs": 1, "decisions": 1}
+    rows = {
+        name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+        for name in ("runs", "decisions", "feedback")
+    }
+    assert rows == {"runs": 1, "decisions": 1, "feedback": 1}
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
         connection.execute("DELETE FROM decisions")
 
@@ -218,7 +330,7 @@ MOUNTS = [("/", "ext4"), ("/data", "nfs4"), ("/data-local", "ext4"), ("/data/fas
         ("/mnt/a b/engine.db", "cifs", "DELETE"),
     ],
 )
-def test_r12_the_longest_mount_on_a_path_boundary_decides(path: str, kind: str, journal: str) -> None:
+def test_case_11_r12_the_longest_mount_on_a_path_boundary_decides(path: str, kind: str, journal: str) -> None:
     assert file_system(Path(path), MOUNTS) == kind
     assert journal_mode(Path(path), MOUNTS) == journal
 

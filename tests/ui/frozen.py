@@ -32,6 +32,9 @@ from engine.api import (
 from engine.errors import NotFound, PilothouseError, StaleVersion
 from engine.events import Event, EventType
 from engine.model import DecisionState, GoalState, Runtime
+from ui.frozen_agents import FrozenAgents
+from ui.frozen_deciding import FrozenDeciding
+from ui.frozen_edits import FrozenEdits
 
 T = TypeVar("T")
 NOON = datetime(2026, 5, 4, 14, 20, 7, tzinfo=UTC)
@@ -41,10 +44,11 @@ def before(**ago: float) -> datetime:
     return NOON - timedelta(**ago)
 
 
-class FrozenEngine:
+class FrozenEngine(FrozenDeciding, FrozenAgents, FrozenEdits):
     """Implements the Engine protocol over dictionaries a test fills and changes."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.engine = EngineInfo(
             id="e-0000000000",
             state="running",
@@ -71,6 +75,7 @@ class FrozenEngine:
         self.lines: dict[str, Sequence[LogLine]] = {}
         self.ended: set[str] = set()
         self.calls: list[tuple[str, object]] = []
+        self.objections: list[PilothouseError] = []
         self.asked: list[tuple[str, LogQuery]] = []
         self.reply: asyncio.Event | None = None  # answers wait for it
         self.refusal: PilothouseError | None = None
@@ -185,7 +190,9 @@ class FrozenEngine:
         return self.on_create(request)
 
     async def start_goal(self, goal: str) -> GoalView:
-        return self._found(self.goals, goal)
+        self.calls.append(("start_goal", goal))
+        self.goals[goal] = self._found(self.goals, goal).model_copy(update={"state": GoalState.ACTIVE})
+        return self.goals[goal]
 
     async def cancel(self, ref: str, reason: str = "", by: str = "operator") -> GoalView:
         self.calls.append(("cancel", ref))
@@ -202,9 +209,11 @@ class FrozenEngine:
             raise StaleVersion(f"{decision} is at version {view.version}, not {answer.version}", hint="look again")
         return self.change(
             decision,
-            state=DecisionState.STAGED,
+            state=DecisionState.STAGED if answer.undoable else DecisionState.ANSWERED,
             version=view.version + 1,
             answer=answer.answer,
+            chosen=answer.option,
+            filled=answer.fields,
             by=answer.by,
             effective_at=NOON + timedelta(seconds=self.undo_window),
         )
@@ -217,7 +226,7 @@ class FrozenEngine:
         self.push(EventType.DECISION_STAGED, goal=view.goal, task=view.task)
         return view
 
-    async def undo(self, decision: str) -> DecisionView:
+    async def undo(self, decision: str, by: str = "operator") -> DecisionView:
         self.calls.append(("undo", decision))
         version = self.cards[decision].decision.version + 1
         return self.change(decision, state=DecisionState.PENDING, version=version, answer=None, effective_at=None)
@@ -246,6 +255,10 @@ class FrozenEngine:
         frozen = order is SandboxOrder.FREEZE
         self.boxes = [b.model_copy(update={"frozen": frozen}) if b.name == sandbox else b for b in self.boxes]
         return SandboxOutcome(name=sandbox, state="frozen" if frozen else "running")
+
+    async def interrupt(self, run: str, by: str = "operator") -> RunView:
+        self.calls.append(("interrupt", run))
+        return self._found(self.runs, run)
 
     async def stop(self, mode: StopMode) -> None:
         self.calls.append(("stop", mode))

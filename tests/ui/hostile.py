@@ -2,7 +2,8 @@
 
 from engine.api import Diff, DiffFile, Why
 from ui.frozen import FrozenEngine
-from ui.scenes import lines, shop
+from ui.pieces import lines
+from ui.scenes import shop
 
 CONTROL = "PWN\x1b]52;c;UFdORUQ=\x07\x1b]0;PWNED\x07\x1b[2J\x1b[31m\x9b31m\x9d52;c;x\x9c\x1bPq\x1b\\\x1b]8;;http://evil\x1b\\L\x00\x7f\u202e\u200b\r\udc80"
 MARKUP = "[@click=app.quit]go[/] [/bold] [red]x[/red] [link=http://evil]l[/link] [b"

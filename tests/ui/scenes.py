@@ -1,176 +1,24 @@
 """Scenes a FrozenEngine shows: a shop with two goals, two decisions, live sandboxes and their logs."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from engine.api import (
     DecisionCard,
-    DecisionView,
-    Diff,
-    DiffFile,
-    GoalView,
-    LogLine,
-    RunView,
     SandboxView,
-    TaskView,
-    TreeNode,
     WaitingOn,
     Why,
 )
 from engine.model import (
-    AnswerKind,
     DecisionKind,
-    DecisionState,
     DriverName,
-    ExitCause,
     GoalState,
-    OnFailure,
-    Order,
     Risk,
     RunState,
-    Stream,
     TaskKind,
     TaskState,
 )
 from ui.frozen import NOON, FrozenEngine, before
-
-SHIP, NIGHT, OLD = "g-7fk2m0q7xw", "g-80ab3cdefg", "g-11aaaaaaaa"
-D_SHIP, D_EXPORT = "d-32k9m1xwzq", "d-31pp0q7xwz"
-BEGAN = before(minutes=2)
-ALL = (AnswerKind.APPROVE, AnswerKind.REJECT, AnswerKind.CHANGES)
-DIFF = """\
-diff --git a/src/hello.py b/src/hello.py
-index 1d12431..3fa9c1a 100644
---- a/src/hello.py
-+++ b/src/hello.py
-@@ -8,6 +8,7 @@ import sys
-~
- def main(argv: list[str]) -> int:
--    print("hello")
-+    who = argv[1] if len(argv) > 1 else "world"
-+    print(f"hello {who}")
-     return 0
-~
-~
-@@ -20,3 +21,3 @@ def parse(text: str) -> int:
-     try:
--        return int(text)
-+        return int(text.strip())
-     except ValueError:
-diff --git a/tests/test_hello.py b/tests/test_hello.py
-new file mode 100644
-index 0000000..aa11bb2
---- /dev/null
-+++ b/tests/test_hello.py
-@@ -0,0 +1,4 @@
-+from hello import main
-+
-+def test_greets_by_name(capsys):
-+    assert main(["hello", "Ada"]) == 0
-""".replace("~", " ")  # a context line that is empty
-
-
-def node(ref: str, key: str, state: TaskState, **more: object) -> TreeNode:
-    fields: dict[str, object] = {"kind": TaskKind.WORK, "title": key, "version": 3, "runs": 0}
-    return TreeNode.model_validate({"id": ref, "key": key, "state": state, **fields, **more})
-
-
-def goal(ref: str, title: str, **more: object) -> GoalView:
-    fields: dict[str, object] = {
-        "state": GoalState.ACTIVE,
-        "version": 4,
-        "waiting": False,
-        "waiting_on": (),
-        "counts": {},
-        "progress": (0, 1),
-        "created_at": before(hours=1),
-        "started_at": before(minutes=52),
-    }
-    return GoalView.model_validate({"id": ref, "title": title, **fields, **more})
-
-
-def run(ref: str, task: str, key: str, n: int = 1, **more: object) -> RunView:
-    fields: dict[str, object] = {
-        "goal": SHIP,
-        "state": RunState.ENDED,
-        "driver": DriverName.DOCKER,
-        "sandbox": f"ph-1c9e77aa-{ref}",
-        "cause": ExitCause.EXIT,
-        "exit_code": 0,
-        "created_at": before(minutes=48),
-        "started_at": before(minutes=48),
-        "ended_at": before(minutes=47, seconds=19),
-        "duration": 41.0,
-    }
-    return RunView.model_validate({"id": ref, "task": task, "key": key, "n": n, **fields, **more})
-
-
-def task(ref: str, key: str, state: TaskState, **more: object) -> TaskView:
-    fields: dict[str, object] = {
-        "goal": SHIP,
-        "title": key,
-        "kind": TaskKind.WORK,
-        "version": 3,
-        "cause": None,
-        "command": "python -m pytest -q",
-        "image": "pilothouse/sandbox:1",
-        "memory": 512 * 1024**2,
-        "cpus": 1.0,
-        "pids": 512,
-        "network": "none",
-        "timeout": 1800.0,
-        "order": Order.SEQUENTIAL,
-        "require": "all",
-        "on_failure": OnFailure.STOP,
-        "retries": 2,
-        "failures": 0,
-        "priority": 0,
-        "not_before": None,
-        "needs": (),
-        "blocks": (),
-        "runs": (),
-        "decision": None,
-        "created_at": before(hours=1),
-        "started_at": None,
-        "ended_at": None,
-    }
-    return TaskView.model_validate({"id": ref, "key": key, "state": state, **fields, **more})
-
-
-def decision(ref: str, question: str, **more: object) -> DecisionView:
-    fields: dict[str, object] = {
-        "version": 2,
-        "kind": DecisionKind.APPROVAL,
-        "state": DecisionState.PENDING,
-        "goal": SHIP,
-        "goal_title": "Ship the greeting",
-        "task": "t-ship000000",
-        "task_key": "ship",
-        "options": ALL,
-        "risk": Risk.NORMAL,
-        "deadline": None,
-        "opened_at": before(minutes=41),
-        "blocks": 2,
-        "content": "3fa9c1a07b",
-    }
-    return DecisionView.model_validate({"id": ref, "question": question, **fields, **more})
-
-
-def lines(texts: Sequence[str], *, start: datetime = BEGAN, errors: Sequence[int] = ()) -> list[LogLine]:
-    return [
-        LogLine(
-            n=n, at=start + timedelta(milliseconds=137 * n), stream=Stream.ERR if n in errors else Stream.OUT, text=text
-        )
-        for n, text in enumerate(texts)
-    ]
-
-
-def change() -> Diff:
-    files = (
-        DiffFile(path="src/hello.py", added=3, removed=2),
-        DiffFile(path="tests/test_hello.py", added=4, removed=0),
-    )
-    return Diff(base="1d1243199a", commit="3fa9c1a07b", files=files, text=DIFF)
+from ui.pieces import D_EXPORT, D_SHIP, NIGHT, OLD, SHIP, change, decision, goal, kept, lines, node, run, task
 
 
 def shop() -> FrozenEngine:
@@ -218,7 +66,14 @@ def _ship(engine: FrozenEngine) -> None:
         repo="/srv/shop",
         branch="pilothouse/g-7fk2m0q7xw",
     )
+    engine.kept = tuple(kept(SHIP, "t-build00000", n) for n in range(1, 5))
     engine.runs["r-build00000"] = run("r-build00000", "t-build00000", "build")
+    _ship_tree(engine)
+    _ship_tasks(engine)
+    _ship_card(engine)
+
+
+def _ship_tree(engine: FrozenEngine) -> None:
     spent = {"runs": 1, "started_at": before(minutes=48), "ended_at": before(minutes=47, seconds=19)}
     checks = tuple(node(f"t-{name}0000", name, TaskState.DONE, **spent) for name in ("lint", "types", "tests"))
     engine.trees[SHIP] = node(
@@ -250,6 +105,9 @@ def _ship(engine: FrozenEngine) -> None:
             ),
         ),
     )
+
+
+def _ship_tasks(engine: FrozenEngine) -> None:
     engine.tasks["t-ship000000"] = task(
         "t-ship000000",
         "ship",
@@ -276,6 +134,9 @@ def _ship(engine: FrozenEngine) -> None:
         id="t-build00000", key="build", state="done", summary="done: exit 0 after 41s", reasons=("run #1 exit 0",)
     )
     engine.diffs["t-ship000000"] = engine.diffs[SHIP] = change()
+
+
+def _ship_card(engine: FrozenEngine) -> None:
     tail = lines(["collecting ...", "warning: unused import os", "42 passed in 3.10s"], errors=(1,))
     engine.cards[D_SHIP] = DecisionCard(
         decision=decision(D_SHIP, "Ship it?", risk=Risk.HIGH, deadline=NOON + timedelta(minutes=19)),
@@ -304,6 +165,29 @@ def _night(engine: FrozenEngine) -> None:
         created_at=before(minutes=12),
         started_at=before(minutes=12),
     )
+    _night_tree(engine)
+    _night_runs(engine)
+    _night_card(engine)
+    engine.boxes.append(
+        SandboxView(
+            name="ph-1c9e77aa-r-login00000",
+            driver=DriverName.DOCKER,
+            container_id="c0ffee",
+            goal=NIGHT,
+            task="t-login00000",
+            task_key="login",
+            run="r-login00000",
+            state=RunState.RUNNING,
+            started_at=before(minutes=2),
+            memory=512 * 1024**2,
+            cpus=1.0,
+            network="none",
+            image="pilothouse/sandbox:1",
+        )
+    )
+
+
+def _night_tree(engine: FrozenEngine) -> None:
     live = {"runs": 1, "started_at": before(minutes=2)}
     engine.trees[NIGHT] = node(
         NIGHT,
@@ -327,6 +211,9 @@ def _night(engine: FrozenEngine) -> None:
             node("t-tidy000000", "tidy", TaskState.CANCELLED, cause="by operator"),
         ),
     )
+
+
+def _night_runs(engine: FrozenEngine) -> None:
     engine.runs["r-login00000"] = run(
         "r-login00000",
         "t-login00000",
@@ -359,6 +246,9 @@ def _night(engine: FrozenEngine) -> None:
         ],
         errors=(1,),
     )
+
+
+def _night_card(engine: FrozenEngine) -> None:
     engine.cards[D_EXPORT] = DecisionCard(
         decision=decision(
             D_EXPORT,
@@ -378,20 +268,3 @@ def _night(engine: FrozenEngine) -> None:
         last_lines=tuple(lines(["wrote 120 rows"])),
     )
     engine.order.append(D_EXPORT)
-    engine.boxes.append(
-        SandboxView(
-            name="ph-1c9e77aa-r-login00000",
-            driver=DriverName.DOCKER,
-            container_id="c0ffee",
-            goal=NIGHT,
-            task="t-login00000",
-            task_key="login",
-            run="r-login00000",
-            state=RunState.RUNNING,
-            started_at=before(minutes=2),
-            memory=512 * 1024**2,
-            cpus=1.0,
-            network="none",
-            image="pilothouse/sandbox:1",
-        )
-    )

@@ -48,7 +48,7 @@ class Seat:
         self.pilot = pilot
         self.engine = engine
 
-    async def until(self, true: Callable[[], object], seconds: float = 5.0) -> None:
+    async def until(self, true: Callable[[], object], seconds: float = 15.0) -> None:
         """Wait until it is so; fails with the screen when it never is."""
         loop_end = self.app._loop.time() + seconds if self.app._loop else 0
         while not true():

@@ -14,13 +14,16 @@ from engine.errors import Invalid
 from tui.actions import ACTIONS, Action, Danger, Scope, by_id, check_keymap, keys_page
 from tui.actions.keys import NEVER, clashes
 from tui.app import PilothouseApp
+from tui.cli.main import VERBS
 from tui.screens.ask import Form
 from tui.screens.base import Dialog
+from tui.screens.batch import Batch
 from tui.screens.card import Card
 from tui.screens.decisions import DecisionsScreen
 from tui.screens.finding import Finding
 from tui.screens.goals import GoalsScreen
 from tui.screens.reader import DiffReader
+from tui.screens.ruling import Trial
 from tui.screens.sandboxes import SandboxesScreen
 from tui.widgets.canvas import Canvas
 from tui.widgets.detail import Detail
@@ -37,38 +40,27 @@ OWNERS: dict[Scope, type[DOMNode]] = {
     Scope.DETAIL: Detail,
     Scope.DECISIONS: DecisionsScreen,
     Scope.CARD: Card,
+    Scope.BATCH: Batch,
+    Scope.RULE: Trial,
     Scope.DIFF: DiffReader,
     Scope.LOGS: LogPane,
     Scope.SANDBOXES: SandboxesScreen,
     Scope.DIALOG: Dialog,
     Scope.FORM: Form,
 }
-VERBS = {  # of the command line
-    "status",
-    "decisions",
-    "logs",
-    "sandboxes",
-    "undo",
-    "stop",
-    "why",
-    "diff",
-    "cancel",
-    "run",
-    "decide",
-    "dispatch",
-    "retry",
-    "skip",
-    "pause",
-    "freeze",
-    "kill",
-    "shell",
-}
+VERBS_ONLY = {  # what a screen has no use for: it is a screen, or it is about files, leftovers and other processes
+    "serve", "demo", "plan", "tree", "events", "wait", "export", "backup", "gc", "rm", "drain", "image", "doctor",
+    "init", "attach", "metrics", "set", "ledger", "signal", "agents", "message", "lease", "leases",
+    "checkpoints", "mcp", "web", "notify", "schedule", "template",
+}  # fmt: skip
+TURNED = {"resume": "pause", "thaw": "freeze", "start": "pause"}  # the same key takes it back, or lets it begin
 UI_ONLY = re.compile(
     r"(move|find|detail|diff|dialog|form)\..*"
     r"|everywhere\.(help|command_palette|last|refresh|copy|command)"
     r"|goals\.(answer|details|fold|unfold|toggle_fold|subtree|human|failed)"
-    r"|decisions\.(details|evidence)"
-    r"|card\.(next|previous|up|down|page).*"
+    r"|decisions\.(details|evidence|mark|unmark|mine)"
+    r"|card\.(next|previous|up|down|page|choose|more_options|fill).*"
+    r"|rule\.widen"
     r"|logs\..*"
 )
 
@@ -91,6 +83,13 @@ def test_r127_every_action_has_a_verb_or_is_for_screens_only(action: Action) -> 
         assert UI_ONLY.fullmatch(action.id), "neither a verb nor on the list of what only a screen needs"
     else:
         assert action.verb in VERBS
+
+
+def test_r127_every_verb_is_an_action_too_or_for_the_command_line_only() -> None:
+    acted = {action.verb for action in ACTIONS if action.verb is not None}
+    assert acted | VERBS_ONLY | set(TURNED) == set(VERBS)
+    assert not acted & (VERBS_ONLY | set(TURNED))
+    assert set(TURNED.values()) <= acted
 
 
 def test_ids_are_unique_and_no_key_means_two_things_at_once() -> None:
@@ -160,17 +159,18 @@ async def test_r123_no_binding_of_the_running_app_has_priority() -> None:
 
 
 async def test_keys_are_remapped_by_id_and_shown_so() -> None:
-    async with at_the_keys(shop(), keymap={"goals.why": "ctrl+w,w", "goals.human": "W"}) as seat:
+    async with at_the_keys(shop(), keymap={"goals.why": "ctrl+w,v", "goals.human": "W"}) as seat:
         await seat.shows("w why", "human_approval")
         await seat.press("i")
         assert len(seat.app.screen_stack) == 1, "the old key does nothing"
-        await seat.press("j", "j", "j", "j", "w")
+        await seat.press("j", "j", "j", "j", "v")
         await seat.shows("waits for a human to answer")
 
 
 def test_deciding_actions_are_marked_as_such() -> None:
     deciding = {action.id for action in ACTIONS if action.danger is Danger.DECIDES}
     assert deciding == {
-        f"{scope}.{kind}" for scope in ("decisions", "card") for kind in ("approve", "reject", "changes")
+        *(f"{scope}.{kind}" for scope in ("decisions", "card") for kind in ("approve", "reject", "changes")),
+        *("batch.approve", "batch.reject", "rule.make"),
     }
     assert by_id("goals.answer").danger is Danger.NONE

@@ -4,10 +4,13 @@ import pytest
 from textual.events import Paste
 
 from engine.api import Answer
+from engine.errors import EngineUnavailable
 from engine.model import AnswerKind, DecisionState, Risk
+from tui.messages import Link
 from tui.screens.card import Card
 from ui.frozen import FrozenEngine
-from ui.scenes import D_EXPORT, D_SHIP, shop
+from ui.pieces import D_EXPORT, D_SHIP
+from ui.scenes import shop
 from ui.steering import NARROW, WIDE, Seat, at_the_keys
 
 
@@ -132,7 +135,7 @@ async def test_r122_keys_in_one_stream_decide_nothing(keys: tuple[str, ...]) -> 
     assert answers(engine) == []
 
 
-async def test_r122_type_ahead_decides_nothing() -> None:
+async def test_case_20_r122_type_ahead_decides_nothing() -> None:
     engine = easy()
     async with at_the_keys(engine) as seat:
         for key in ("2", "a", "a", "j", "a", "enter"):
@@ -143,7 +146,7 @@ async def test_r122_type_ahead_decides_nothing() -> None:
 
 
 @pytest.mark.parametrize("where", ["queue", "card"])
-async def test_r122_a_paste_decides_nothing(where: str) -> None:
+async def test_case_20_r122_a_paste_decides_nothing(where: str) -> None:
     engine = easy()
     async with at_the_keys(engine) as seat:
         await (open_queue(seat) if where == "queue" else open_card(seat))
@@ -205,6 +208,44 @@ async def test_r80_leaving_the_card_changes_nothing() -> None:
             await seat.press(key)
             await seat.until(lambda: len(seat.app.screen_stack) == 1)
     assert answers(engine) == []
+    assert engine.cards[D_SHIP].decision.state is DecisionState.PENDING
+
+
+async def test_r80_a_connection_lost_under_an_open_card_leaves_the_decision_pending() -> None:
+    engine = easy()
+    async with at_the_keys(engine) as seat:
+        await open_card(seat)
+        await seat.awake()
+        lost = EngineUnavailable("no engine answers on the socket")
+        engine.subscribe_error = engine.refusal = lost
+        engine.drop()
+        await seat.until(lambda: seat.app.overview.link is Link.STALE)
+        assert isinstance(seat.app.screen, Card)
+        assert answers(engine) == [], "nothing is sent for the human"
+        engine.subscribe_error = engine.refusal = None
+        seat.app.deck.feed.refresh()
+        await seat.until(lambda: seat.app.overview.link is Link.LIVE)
+        await seat.settle()
+        assert answers(engine) == [], "nor when it is back"
+    assert engine.cards[D_SHIP].decision.state is DecisionState.PENDING
+
+
+async def test_r80_an_answer_into_a_lost_connection_leaves_the_decision_pending_and_is_not_sent_again() -> None:
+    engine = easy()
+    async with at_the_keys(engine) as seat:
+        await open_card(seat)
+        await seat.awake()
+        await seat.released()
+        engine.refusal = engine.subscribe_error = EngineUnavailable("no engine answers on the socket")
+        await seat.press("a")
+        await seat.until(lambda: "no reply" in seat.toasts)
+        assert len(answers(engine)) == 1
+        engine.drop()
+        await seat.until(lambda: seat.app.overview.link is Link.STALE)
+        engine.subscribe_error = engine.refusal = None
+        seat.app.deck.feed.refresh()
+        await seat.until(lambda: "did not arrive" in seat.toasts)
+        assert len(answers(engine)) == 1
     assert engine.cards[D_SHIP].decision.state is DecisionState.PENDING
 
 

@@ -13,7 +13,8 @@ from engine.model import GoalState, TaskState
 from tui.bridge import Feed, feed
 from tui.messages import Link, Overview
 from ui.frozen import NOON, FrozenEngine
-from ui.scenes import D_EXPORT, NIGHT, SHIP, goal, lines, shop
+from ui.pieces import D_EXPORT, NIGHT, SHIP, goal, lines
+from ui.scenes import shop
 from ui.steering import WIDE, at_the_keys
 
 
@@ -89,6 +90,19 @@ async def test_trees_are_read_for_open_goals_only_and_when_they_change() -> None
         await ear.until(lambda: len(engine.named("tree")) == 2)
         assert engine.named("tree") == [SHIP, SHIP]
         ear.feed.open_goals("goals", [NIGHT])
+        await ear.until(lambda: set(ear.feed.overview.trees) == {NIGHT})
+        running.cancel()
+
+
+async def test_r120_the_tree_of_a_goal_that_is_no_more_is_not_kept() -> None:
+    engine = shop()
+    ear = Ear(engine)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(ear.feed.run())
+        ear.feed.open_goals("goals", [SHIP, NIGHT])
+        await ear.until(lambda: set(ear.feed.overview.trees) == {SHIP, NIGHT})
+        engine.trees.pop(SHIP)
+        engine.push(EventType.GOAL_ENDED, goal=SHIP)
         await ear.until(lambda: set(ear.feed.overview.trees) == {NIGHT})
         running.cancel()
 

@@ -39,23 +39,23 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_r45_clean_takes_what_steers_a_terminal(name: str) -> None:
+def test_case_45_clean_takes_what_steers_a_terminal(name: str) -> None:
     raw, wanted = HOSTILE[name]
     assert clean(raw) == wanted
 
 
-def test_r45_decision_views_show_what_was_removed() -> None:
+def test_case_45_decision_views_show_what_was_removed() -> None:
     assert clean("a\x1b[31m\r\x7f\x9b\u202e", visible=True) == "a␛[31m␍␡‹9b›‹202e›"
     assert one_line("a\nb\tc", visible=True) == "a␊b␉c"
 
 
-def test_r45_every_character_that_shows_nothing_is_taken() -> None:
+def test_case_45_every_character_that_shows_nothing_is_taken() -> None:
     unseen = [chr(n) for n in range(0x110000) if unicodedata.category(chr(n)) in ("Cc", "Cf", "Zl", "Zp")]
     assert clean("".join(c for c in unseen if c not in "\t\n\x1b\x90\x98\x9b\x9d\x9e\x9f")) == ""
 
 
 @given(st.text(alphabet=st.characters(), max_size=300))
-def test_r45_nothing_unseen_is_left_of_any_text(raw: str) -> None:
+def test_case_45_nothing_unseen_is_left_of_any_text(raw: str) -> None:
     for text in (clean(raw), clean(raw, visible=True)):
         assert not any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in "\t\n" for c in text)
     assert clean(clean(raw)) == clean(raw)
@@ -67,12 +67,12 @@ def test_r45_nothing_unseen_is_left_of_any_text(raw: str) -> None:
         st.sampled_from(["a", "\x1b[", "31", "m", "\x1b]", ";", "\x07", "\x1b", "\\", "\x9b", "\n", "8"]), max_size=40
     )
 )
-def test_r45_colours_never_change_the_text(parts: list[str]) -> None:
+def test_case_45_colours_never_change_the_text(parts: list[str]) -> None:
     raw = "".join(parts)
     assert "".join(text for text, _ in styled(raw)) == clean(raw)
 
 
-def test_r45_only_colours_survive_of_sgr() -> None:
+def test_case_45_only_colours_survive_of_sgr() -> None:
     pieces = styled("\x1b[1;31mred\x1b[8mhidden\x1b]8;;http://x\x07link\x1b[38;2;1;2;3mrgb\x1b[0mplain")
     assert [text for text, _ in pieces] == ["red", "hidden", "link", "rgb", "plain"]
     assert pieces[0][1].fore == 1
@@ -83,6 +83,7 @@ def test_r45_only_colours_survive_of_sgr() -> None:
 
 
 @pytest.mark.parametrize("piece", ["\x1b]", "\x1b[", "\x9d", "\x1b[1;", "\x1b", "\u202e", "a\x1b[31m"])
+@pytest.mark.alone
 def test_r55_a_megabyte_of_sequences_costs_little(piece: str) -> None:
     raw = piece * (1_000_000 // len(piece))
     start = time.process_time()

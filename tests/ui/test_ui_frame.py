@@ -1,9 +1,11 @@
 """The frame of every screen: header, hints, help, palette, sizes, themes, colours, a screen without an engine."""
 
 import random
+from datetime import timedelta
 
 import pytest
 
+from engine.api import NextStart
 from engine.errors import Invalid
 from engine.settings import Settings, UiSettings
 from tui.actions import Scope, in_scope
@@ -11,7 +13,8 @@ from tui.app import make_app
 from tui.screens.goals import GoalsScreen
 from tui.screens.help import Help
 from ui.frozen import NOON, FrozenEngine
-from ui.scenes import SHIP, shop
+from ui.pieces import SHIP
+from ui.scenes import shop
 from ui.steering import NARROW, WIDE, Seat, at_the_keys
 
 
@@ -22,6 +25,20 @@ async def test_the_header_tells_the_engine_at_a_glance() -> None:
     async with at_the_keys(shop(), WIDE) as seat:
         for words in ("decisions 2, oldest 41m", "sandboxes 1 docker", "seq 18233"):
             assert words in seat.text
+
+
+async def test_f16_the_header_tells_the_next_start_of_a_schedule() -> None:
+    coming = NextStart(schedule="nightly", at=NOON + timedelta(hours=7, minutes=40))
+    engine = FrozenEngine()
+    engine.engine = engine.engine.model_copy(update={"next_start": coming})
+    async with at_the_keys(engine) as seat:
+        await seat.shows("next nightly in 7h 40m")
+    busy = shop()
+    busy.engine = busy.engine.model_copy(update={"next_start": coming})
+    async with at_the_keys(busy) as seat:
+        assert "next nightly" not in seat.text  # what waits for a person has the room
+    async with at_the_keys(busy, WIDE) as seat:
+        await seat.shows("next nightly in 7h 40m")
 
 
 async def test_an_empty_project_says_what_to_do() -> None:

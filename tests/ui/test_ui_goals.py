@@ -13,7 +13,8 @@ from tui.screens.detail import DetailScreen
 from tui.screens.goals import GoalsScreen
 from tui.screens.logs import LogsScreen
 from tui.widgets.goal_tree import GoalTree
-from ui.scenes import NIGHT, OLD, SHIP, goal, node, shop
+from ui.pieces import NIGHT, OLD, SHIP, goal, node
+from ui.scenes import shop
 from ui.steering import NARROW, WIDE, Seat, at_the_keys
 
 

@@ -12,7 +12,7 @@ from engine.errors import Invalid
 from engine.events import EventType
 from tui.widgets.harmless import Harmless
 from ui.hostile import ALL, CONTROL, MARKUP, poisoned
-from ui.scenes import SHIP
+from ui.pieces import SHIP
 from ui.steering import NARROW, WIDE, Seat, at_the_keys
 
 WALK = [
@@ -118,7 +118,8 @@ CASES = [(name, NARROW) for name in TEXTS] + [("all", WIDE), ("long", WIDE)]
 
 
 @pytest.mark.parametrize(("name", "size"), CASES)
-async def test_r45_r46_every_screen_with_hostile_text(name: str, size: tuple[int, int]) -> None:
+@pytest.mark.alone
+async def test_case_45_case_46_every_screen_with_hostile_text(name: str, size: tuple[int, int]) -> None:
     engine = poisoned(TEXTS[name])
     async with at_the_keys(engine, size) as seat:
         harmless(seat)
@@ -128,7 +129,7 @@ async def test_r45_r46_every_screen_with_hostile_text(name: str, size: tuple[int
     assert [verb for verb, _ in engine.calls if verb in ("answer", "cancel", "stop")] == []
 
 
-async def test_r46_markup_is_shown_as_it_stands() -> None:
+async def test_case_46_markup_is_shown_as_it_stands() -> None:
     async with at_the_keys(poisoned(MARKUP), WIDE) as seat:
         await seat.shows("[@click=app.quit]go[/] [/bold] [red]x[/red]")
 

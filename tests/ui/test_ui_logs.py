@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import overload
 
+import pytest
+
 from engine.api import LogLine
 from engine.errors import EngineUnavailable
 from engine.model import Stream
@@ -12,7 +14,8 @@ from tui.screens.logs import LogsScreen
 from tui.widgets.log_feed import CACHE
 from tui.widgets.log_pane import LogPane
 from ui.frozen import NOON
-from ui.scenes import lines, shop
+from ui.pieces import lines
+from ui.scenes import shop
 from ui.steering import NARROW, WIDE, Seat, at_the_keys
 
 LOGIN = "r-login00000"
@@ -67,6 +70,7 @@ async def test_it_follows_stops_when_one_scrolls_up_counts_and_resumes() -> None
         assert pane.following
 
 
+@pytest.mark.alone
 async def test_a_million_lines_cost_what_one_page_costs() -> None:
     engine = shop()
     log = Endless(1_000_000)
@@ -88,6 +92,7 @@ async def test_a_million_lines_cost_what_one_page_costs() -> None:
         assert len(pane.feed._cache) <= CACHE
 
 
+@pytest.mark.alone
 async def test_r55_a_megabyte_line_costs_little_and_says_what_is_missing() -> None:
     engine = shop()
     engine.lines[LOGIN] = lines(["short", "x" * 1_000_000, "\x1b[31m" * 200_000, "日" * 500_000, "end"])

@@ -6,7 +6,8 @@ from engine.events import EventType
 from engine.model import GoalState
 from tui.widgets.goal_tree import GoalTree
 from ui.frozen import FrozenEngine
-from ui.scenes import NIGHT, SHIP, shop
+from ui.pieces import NIGHT, SHIP
+from ui.scenes import shop
 from ui.steering import Seat, at_the_keys
 
 
@@ -33,6 +34,17 @@ async def test_p_pauses_a_goal_and_resumes_it() -> None:
         await seat.shows("‖ Ship the greeting", "paused")
         await seat.press("p")
         await seat.until(lambda: engine.named("order_goal")[-1] == (SHIP, GoalOrder.RESUME))
+
+
+async def test_p_starts_a_goal_that_is_a_draft() -> None:
+    engine = shop()
+    engine.goals[SHIP] = engine.goals[SHIP].model_copy(update={"state": GoalState.DRAFT, "started_at": None})
+    async with at_the_keys(engine) as seat:
+        await on(seat, SHIP)
+        await seat.press("p")
+        await seat.until(lambda: engine.named("start_goal") == [SHIP])
+        await seat.until(lambda: "is active" in seat.toasts)
+    assert engine.named("order_goal") == []
 
 
 async def test_p_on_a_task_that_runs_freezes_its_sandbox_and_thaws_it() -> None:
@@ -85,6 +97,16 @@ async def test_kill_asks_first_and_goes_to_the_sandbox_under_the_cursor() -> Non
         await seat.shows("Kill this run?", "whether it runs again")
         await seat.press("right", "enter")
         await seat.until(lambda: engine.named("order_sandbox") == [(name, SandboxOrder.KILL)])
+
+
+async def test_interrupt_asks_first_and_goes_to_the_run_under_the_cursor() -> None:
+    engine = shop()
+    run = engine.boxes[0].run
+    async with at_the_keys(engine) as seat:
+        await seat.press("5", "I")
+        await seat.shows("Interrupt this turn?", "that is no failure")
+        await seat.press("right", "enter")
+        await seat.until(lambda: engine.named("interrupt") == [run])
 
 
 async def test_the_kill_switch_asks_first_and_stands_in_the_header() -> None:

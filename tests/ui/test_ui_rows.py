@@ -11,12 +11,16 @@ from engine.events import EventType
 from engine.model import TaskState
 from tui.themes import PILOTHOUSE, Line, Tone
 from tui.widgets.rows import Rows
-from ui.scenes import D_SHIP, NIGHT, SHIP, decision, node, shop
+from ui.pieces import D_SHIP, NIGHT, SHIP, decision, node
+from ui.scenes import shop
 from ui.steering import at_the_keys
 
 
 class Names(Rows):
+    painted = 0
+
     def row(self, ref: str, width: int) -> Line:
+        self.painted += 1
         return [(ref, Tone.PLAIN)]
 
 
@@ -33,6 +37,19 @@ async def on_shelf(check: Callable[[Names], None]) -> None:
     app = Shelf()
     async with app.run_test(size=(30, 10)):
         check(app.query_one(Names))
+
+
+async def test_a_cursor_that_moves_in_the_view_paints_two_lines() -> None:
+    app = Shelf()
+    async with app.run_test(size=(30, 10)) as pilot:
+        rows = app.query_one(Names)
+        rows.set_ids([str(n) for n in range(8)])
+        rows.focus()
+        await pilot.pause()
+        rows.painted = 0
+        await pilot.press("down")
+        await pilot.pause()
+        assert (rows.cursor, rows.painted) == ("1", 2)
 
 
 LISTS = st.lists(st.integers(0, 40).map(str), max_size=40, unique=True)

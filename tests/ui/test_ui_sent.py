@@ -8,7 +8,7 @@ from engine.errors import Conflict, DaemonUnavailable
 from engine.model import AnswerKind, DecisionState
 from tui.bridge import ballot
 from tui.screens.card import Card
-from ui.scenes import D_EXPORT, D_SHIP
+from ui.pieces import D_EXPORT, D_SHIP
 from ui.steering import Seat, at_the_keys
 from ui.test_ui_deciding import answers, easy, open_card, open_queue
 

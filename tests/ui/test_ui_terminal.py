@@ -85,7 +85,7 @@ def screen() -> Iterator[Screen]:
     os.close(terminal.slave)
 
 
-def test_r45_no_hostile_byte_reaches_the_terminal(screen: Screen) -> None:
+def test_case_45_no_hostile_byte_reaches_the_terminal(screen: Screen) -> None:
     screen.until(b"dispatch")
     for key in KEYS:
         screen.type(key)

@@ -45,7 +45,7 @@ def test_the_settings_in_the_docs_are_known_and_their_defaults_true() -> None:
         level = given
         for parent in parents:
             level = level.setdefault(parent, {})
-        level[last] = {} if default == "(empty)" else default
+        level[last] = {"(empty)": {}, "(none)": []}.get(default, default)
     assert Settings.model_validate(given) == Settings()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("textual", "docker", "httpx", "fastapi", "uvicorn")
+HEAVY = ("textual", "docker", "httpx", "fastapi", "uvicorn", "mcp", "aiohttp", "textual_serve")
 ROOT = Path(__file__).parents[2]
 
 
@@ -27,7 +27,9 @@ def test_r128_headless_loads_no_screen_library(run_python: Callable[[str], str])
     assert loaded(run_python, "import engine.headless", ("textual", "rich", "tui")) == []
 
 
-@pytest.mark.parametrize("module", ["engine.api", "engine.local", "engine.client", "engine.headless", "tui.cli.main"])
+@pytest.mark.parametrize(
+    "module", ["engine.api", "engine.local.engine", "engine.client", "engine.headless", "tui.cli.main"]
+)
 def test_opening_a_door_loads_nothing_heavy(run_python: Callable[[str], str], module: str) -> None:
     assert loaded(run_python, f"import {module}", HEAVY) == []
 
@@ -37,10 +39,19 @@ def test_the_remote_door_loads_nothing_of_the_engine(run_python: Callable[[str],
     assert loaded(run_python, "import engine.client", inner) == []
 
 
+def verb(*args: str) -> str:
+    """Code that runs `pilothouse ARGS` in its interpreter."""
+    code = f"import sys\nfrom tui.cli.main import main\nsys.argv = ['pilothouse', *{args!r}]\n"
+    return code + "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code"
+
+
+def test_a_verb_that_needs_no_engine_has_not_loaded_it(run_python: Callable[[str], str], tmp_path: Path) -> None:
+    code = verb("status", "--project", str(tmp_path))
+    assert loaded(run_python, code, (*HEAVY, "engine.local.engine", "engine.dispatch", "aiosqlite", "yaml")) == []
+
+
 def test_version_loads_nothing_heavy(run_python: Callable[[str], str]) -> None:
-    code = "import sys\nfrom tui.cli.main import main\nsys.argv = ['pilothouse', '--version']\n"
-    code += "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code"
-    assert loaded(run_python, code, (*HEAVY, "rich", "aiosqlite", "yaml")) == []
+    assert loaded(run_python, verb("--version"), (*HEAVY, "rich", "aiosqlite", "yaml")) == []
 
 
 def test_every_module_can_be_imported_and_the_import_creates_nothing(

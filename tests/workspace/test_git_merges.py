@@ -27,7 +27,7 @@ async def test_a_first_change_moves_the_branch_forward(repository: GoalRepositor
     assert await repository.integrate(commit, "m") == result
 
 
-async def test_r18_three_runs_that_end_at_once_all_land(
+async def test_three_runs_that_end_at_once_all_land(
     repository: GoalRepository, operator: Path, ours: Path, tmp_path: Path
 ) -> None:
     names = ["one", "two", "three"]
@@ -43,7 +43,7 @@ async def test_r18_three_runs_that_end_at_once_all_land(
     assert git(ours, "log", "--format=%an", "--merges", BRANCH).split() == ["Pilothouse"] * 2
 
 
-async def test_r18_a_branch_moved_by_somebody_else_is_merged_again(
+async def test_a_branch_moved_by_somebody_else_is_merged_again(
     repository: GoalRepository, ours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = await change(repository, "r-1", tmp_path / "w1", {"mine.txt": "x"})
@@ -76,6 +76,9 @@ async def test_a_conflict_leaves_the_branch_and_names_the_files(
     before = git(ours, "for-each-ref")
     result = await repository.integrate(second, "m")
     assert result.conflicts == ("a.txt", "lib/b.txt", "ü.txt")
+    changed, deleted, added = result.how
+    assert changed == added == "both sides changed the same lines"
+    assert deleted == "one side changed it, the other deleted it"
     assert result.commit == first
     assert git(ours, "for-each-ref") == before
 

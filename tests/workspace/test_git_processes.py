@@ -5,6 +5,7 @@ import os
 import select
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from git_repositories import BRANCH, change, git
@@ -32,6 +33,7 @@ OPTIONS = {
 }
 OURS = {"PATH", "HOME", "LC_ALL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_GLOBAL", "GIT_ATTR_NOSYSTEM"} | {
     *("GIT_TERMINAL_PROMPT", "GIT_OPTIONAL_LOCKS", "GIT_NO_LAZY_FETCH", "GIT_NO_REPLACE_OBJECTS", "GIT_INDEX_FILE"),
+    "GIT_LITERAL_PATHSPECS",
     *(f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL", "DATE")),
     *("PWD", "SHLVL", "_"),  # set by the shell that records
 }
@@ -124,12 +126,35 @@ async def test_r101_a_call_that_hangs_ends_at_its_deadline_with_all_its_children
     assert is_gone(child.result())
 
 
-async def test_r54_a_cancelled_call_leaves_no_process(tmp_path: Path, stand_in: StandIn) -> None:
+async def test_case_54_a_cancelled_call_leaves_no_process(tmp_path: Path, stand_in: StandIn) -> None:
     stand_in.hangs_with_a_child()
     async with asyncio.TaskGroup() as group:
         call = group.create_task(Git(tmp_path).run("log"))
         child = await asyncio.to_thread(stand_in.child)
         call.cancel()
+    assert call.cancelled()
+    assert is_gone(child)
+
+
+async def test_case_54_a_call_cancelled_while_it_starts_leaves_no_process(
+    tmp_path: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in.hangs_with_a_child()
+    real, begun, may_return = asyncio.create_subprocess_exec, asyncio.Event(), asyncio.Event()
+
+    async def slow(*argv: str, **how: Any) -> asyncio.subprocess.Process:
+        process = await real(*argv, **how)
+        begun.set()
+        await may_return.wait()
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", slow)
+    async with asyncio.TaskGroup() as group:
+        call = group.create_task(Git(tmp_path).run("log"))
+        await begun.wait()
+        child = await asyncio.to_thread(stand_in.child)
+        call.cancel()
+        may_return.set()
     assert call.cancelled()
     assert is_gone(child)
 

@@ -112,7 +112,7 @@ def hostile_machine(tmp_path: Path, wire: Wire, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.usefixtures("hostile_machine")
-async def test_r60_no_call_runs_what_a_sandbox_or_a_repository_configures(
+async def test_case_41_r60_no_call_runs_what_a_sandbox_or_a_repository_configures(
     operator: Path, tmp_path: Path, wire: Wire
 ) -> None:
     wire.arm(operator / ".git")
@@ -265,7 +265,7 @@ async def test_r45_links_are_stored_as_links_and_never_followed(
     assert listing(outside) == {"b.txt": "SECRET\n"}
 
 
-async def test_r42_pipes_and_sockets_are_left_out(repository: GoalRepository, tmp_path: Path) -> None:
+async def test_case_42_pipes_and_sockets_are_left_out(repository: GoalRepository, tmp_path: Path) -> None:
     folder = tmp_path / "w"
     base = await repository.checkout("r-1", folder)
     os.mkfifo(folder / "pipe")

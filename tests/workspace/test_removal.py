@@ -1,4 +1,4 @@
-"""R43 of the cases: removing a work tree removes all of it and nothing else, whatever a sandbox made of it."""
+"""Case 43: removing a work tree removes all of it and nothing else, whatever a sandbox made of it."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ def test_a_missing_folder_is_fine(tmp_path: Path) -> None:
     remove_folder(tmp_path / "missing")
 
 
-def test_links_are_removed_and_their_targets_stay(tmp_path: Path) -> None:
+def test_case_43_links_are_removed_and_their_targets_stay(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "kept").write_text("kept")
@@ -28,7 +28,7 @@ def test_links_are_removed_and_their_targets_stay(tmp_path: Path) -> None:
     assert (outside / "kept").read_text() == "kept"
 
 
-def test_a_folder_that_became_a_link_is_left_to_a_person(tmp_path: Path) -> None:
+def test_case_43_a_folder_that_became_a_link_is_left_to_a_person(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (tmp_path / "w").symlink_to(outside)
@@ -52,7 +52,7 @@ def test_folders_may_be_deeper_than_any_path_is_long(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def test_folders_without_permissions_go_too(tmp_path: Path) -> None:
+def test_case_43_folders_without_permissions_go_too(tmp_path: Path) -> None:
     """As a plain user, in a process of its own: root needs no permission."""
     place = tmp_path / "place"
     place.mkdir()

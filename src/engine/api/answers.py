@@ -2,20 +2,22 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
-
+from engine.api.contacts import ContactView
+from engine.api.cooldowns import Cooldown, NextStart
+from engine.api.notes import Note
+from engine.api.sandboxes import Pinned
+from engine.api.verdicts import Judging
+from engine.api.view import View as View
 from engine.model import (
-    AnswerKind,
     BreakerState,
-    DecisionKind,
-    DecisionState,
+    BudgetKind,
+    BudgetState,
     DriverName,
     ExitCause,
     FailureClass,
     GoalState,
     OnFailure,
     Order,
-    Risk,
     RunState,
     Runtime,
     Stream,
@@ -24,16 +26,11 @@ from engine.model import (
 )
 
 
-class View(BaseModel):
-    """An immutable answer. Fields a newer engine adds are ignored by an older client."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
 class EngineInfo(View):
     """The process that answers. `state` is running, draining or visiting (short-lived: starts nothing);
     `dispatch` false: the kill switch is off, nothing starts; `notices` are sentences the operator must see, such as
-    the fallback to the process driver; `breaker` not closed: sandboxes were lost, only one that is tried starts."""
+    the fallback to the process driver; `breaker` not closed: sandboxes were lost, only one that is tried starts;
+    `cooldowns`: providers at their rate limit; `next_start`: None where no schedule starts anything."""
 
     id: str
     state: str
@@ -50,6 +47,8 @@ class EngineInfo(View):
     started_at: datetime
     notices: tuple[str, ...] = ()
     breaker: BreakerState = BreakerState.CLOSED
+    cooldowns: tuple[Cooldown, ...] = ()
+    next_start: NextStart | None = None
 
 
 class WaitingOn(View):
@@ -62,8 +61,22 @@ class WaitingOn(View):
     until: datetime | None = None
 
 
+class BudgetView(View):
+    """One limit of a goal, or of its task `task_key`. `used` and `limit` are seconds, US dollars, tokens or bytes;
+    `words` says both as people write them."""
+
+    kind: BudgetKind
+    used: float
+    limit: float
+    state: BudgetState
+    task: str | None = None
+    task_key: str | None = None
+    words: str = ""
+
+
 class GoalView(View):
-    """A goal with everything derived. `counts` and `progress` (done, total) count leaves (R9)."""
+    """A goal with everything derived. `counts` and `progress` (done, total) count leaves (R9); `pinned`: its pinned
+    sandboxes that are at work, each with the task that occupies it (R31); `continues`: the goal it starts over."""
 
     id: str
     title: str
@@ -73,10 +86,14 @@ class GoalView(View):
     waiting_on: tuple[WaitingOn, ...]
     counts: dict[TaskState, int]
     progress: tuple[int, int]
+    budget: tuple[BudgetView, ...] = ()
+    pinned: tuple[Pinned, ...] = ()
     repo: str | None = None
     branch: str | None = None
     cause: str | None = None
     exit_code: int | None = None
+    external_ref: str | None = None
+    continues: str | None = None
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
@@ -88,7 +105,9 @@ class Status(View):
 
 
 class TreeNode(View):
-    """A goal (kind `goal`) or a task with what hangs under it."""
+    """A goal (kind `goal`) or a task with what hangs under it. `verdict`: what a judge's newest run said; `rounds` of
+    rework that it has asked for, of at most `max_rounds`. `tests`: it is a tester beside this group, and counts in
+    nothing of it."""
 
     id: str
     key: str
@@ -106,6 +125,10 @@ class TreeNode(View):
     not_before: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    verdict: str | None = None
+    rounds: int = 0
+    max_rounds: int | None = None
+    tests: str | None = None
     children: tuple["TreeNode", ...] = ()
 
 
@@ -132,6 +155,14 @@ class RunView(View):
     failure_class: FailureClass | None = None
     salvage: str | None = None
     frozen: bool = False
+    profile: str | None = None
+    pin: str | None = None
+    session: str | None = None
+    interrupted_by: str | None = None
+    interrupted_at: datetime | None = None
+    cost_usd: float = 0.0
+    tokens_in: int = 0
+    tokens_out: int = 0
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
@@ -139,12 +170,16 @@ class RunView(View):
 
 
 class TaskView(View):
-    """One task in full. `needs` and `blocks` are (key, state) pairs."""
+    """One task in full. `needs` and `blocks` are (key, state) pairs; `group` is the key of the one it is
+    in, None: it is the goal itself, or a tester beside the group that it `tests`. Under the network `egress` its runs
+    reach what `egress` lists, and with `ask` a human is asked about the rest; `contacts` is what they tried, newest run
+    first. `judging` is there for work."""
 
     id: str
     goal: str
     key: str
     title: str
+    description: str = ""
     kind: TaskKind
     state: TaskState
     version: int
@@ -156,6 +191,7 @@ class TaskView(View):
     pids: int | None
     network: str | None
     timeout: float | None
+    agent: str | None = None
     order: Order
     require: str
     on_failure: OnFailure
@@ -167,35 +203,16 @@ class TaskView(View):
     blocks: tuple[tuple[str, TaskState], ...]
     runs: tuple[RunView, ...]
     decision: str | None
+    group: str | None = None
+    tests: str | None = None
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
-
-
-class DecisionView(View):
-    """One row of the inbox. `blocks` counts tasks that cannot go on; `risk_reason` says where the label comes from."""
-
-    id: str
-    version: int
-    kind: DecisionKind
-    state: DecisionState
-    goal: str
-    goal_title: str
-    task: str
-    task_key: str
-    question: str
-    options: tuple[AnswerKind, ...]
-    risk: Risk
-    deadline: datetime | None
-    opened_at: datetime
-    blocks: int
-    content: str | None = None
-    answer: AnswerKind | None = None
-    feedback: str | None = None
-    by: str | None = None
-    via: str | None = None
-    effective_at: datetime | None = None
-    answered_at: datetime | None = None
+    notes: tuple[Note, ...] = ()
+    egress: tuple[str, ...] = ()
+    ask: bool = False
+    contacts: tuple[ContactView, ...] = ()
+    judging: Judging | None = None
 
 
 class DiffFile(View):
@@ -233,45 +250,6 @@ class LogPage(View):
     total: int
     ended: bool
     reached: int | None = None
-
-
-class DecisionCard(View):
-    """A decision with its evidence. `decision.content` is the hash an approval is bound to (R82)."""
-
-    decision: DecisionView
-    blocks: tuple[str, ...]
-    diff: Diff | None = None
-    last_run: RunView | None = None
-    last_lines: tuple[LogLine, ...] = ()
-
-
-class SandboxView(View):
-    """A live sandbox. `memory` in bytes is its limit; `frozen`: it stands still, its clocks too."""
-
-    name: str
-    driver: DriverName
-    container_id: str | None
-    goal: str
-    task: str
-    task_key: str
-    run: str
-    state: RunState
-    started_at: datetime | None
-    memory: int
-    cpus: float
-    network: str
-    image: str
-    frozen: bool = False
-
-
-class SandboxOutcome(View):
-    """What an order made of a sandbox: `state` is frozen, running, ended or removed; `run` None: no run owned it."""
-
-    name: str
-    state: str
-    run: str | None = None
-    task: str | None = None
-    task_key: str | None = None
 
 
 class Why(View):

@@ -3,7 +3,8 @@
 from enum import StrEnum
 from typing import Protocol
 
-from engine.api.answers import EngineInfo, GoalView, SandboxOutcome
+from engine.api.answers import EngineInfo, GoalView, RunView
+from engine.api.sandboxes import SandboxOutcome
 
 
 class GoalOrder(StrEnum):
@@ -45,4 +46,9 @@ class Orders(Protocol):
 
     async def order_sandbox(self, sandbox: str, order: SandboxOrder, by: str = "operator") -> SandboxOutcome:
         """`sandbox` is its name, a unique prefix of that, or a ref to the run or task it belongs to."""
+        ...
+
+    async def interrupt(self, run: str, by: str = "operator") -> RunView:
+        """INT to the main process of a running sandbox, which ends by it or goes on. IllegalMove unless it is running,
+        Conflict while it is frozen. `run` is a ref to it or to its task."""
         ...

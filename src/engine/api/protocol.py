@@ -3,29 +3,35 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
+from engine.api.agents import Agents
 from engine.api.answers import (
-    DecisionCard,
-    DecisionView,
     Diff,
     EngineInfo,
     GoalView,
     LogLine,
     LogPage,
     RunView,
-    SandboxView,
     Status,
     TaskView,
     TreeNode,
     Why,
 )
+from engine.api.deciding import Deciding
+from engine.api.decisions import DecisionCard, DecisionView
+from engine.api.edits import Edits
 from engine.api.keeping import Keeping
+from engine.api.measuring import Measuring
+from engine.api.notices import Notices
 from engine.api.orders import Orders
 from engine.api.requests import Answer, CreateGoal, LogQuery, StopMode
+from engine.api.sandboxes import SandboxView
+from engine.api.schedules import Schedules
+from engine.api.signals import Signals
 from engine.api.stream import Update
 from engine.events import Event
 
 
-class Engine(Orders, Keeping, Protocol):
+class Engine(Orders, Keeping, Measuring, Edits, Deciding, Agents, Signals, Schedules, Notices, Protocol):
     """Commands return a view or raise a PilothouseError; queries return frozen views; `ref` is an id, a unique
     prefix of one, or `GOAL/KEY` for a task. Raises NotFound for a ref that nothing or more than one thing carries."""
 
@@ -50,7 +56,7 @@ class Engine(Orders, Keeping, Protocol):
     async def sandboxes(self) -> Sequence[SandboxView]: ...
 
     async def diff(self, ref: str) -> Diff:
-        """The change of a run, a task's newest run, or a whole goal."""
+        """The change of a run, a task's newest run, a whole goal, or what a decision or gate would let through."""
         ...
 
     async def logs(self, ref: str, query: LogQuery) -> LogPage:
@@ -79,7 +85,7 @@ class Engine(Orders, Keeping, Protocol):
 
     async def answer(self, decision: str, answer: Answer) -> DecisionView: ...
 
-    async def undo(self, decision: str) -> DecisionView: ...
+    async def undo(self, decision: str, by: str = "operator") -> DecisionView: ...
 
     async def stop(self, mode: StopMode) -> None: ...
 

@@ -1,6 +1,8 @@
 """What a subscriber receives: a snapshot at N, then every event above N, or the word that it lagged."""
 
-from engine.api.answers import DecisionView, GoalView, SandboxView, Status, View
+from engine.api.answers import GoalView, Status, View
+from engine.api.decisions import DecisionView
+from engine.api.sandboxes import SandboxView
 from engine.events import Event
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from engine.api import EngineInfo, GoalOrder, GoalView, SandboxOrder, SandboxOutcome
+from engine.api import EngineInfo, GoalOrder, GoalView, RunView, SandboxOrder, SandboxOutcome
 from engine.client.reading import read, segment
 
 if TYPE_CHECKING:
@@ -30,3 +30,6 @@ class RemoteOrders:
     async def order_sandbox(self, sandbox: str, order: SandboxOrder, by: str = "operator") -> SandboxOutcome:
         body = {"by": by}
         return read(SandboxOutcome, await self._wire.post(f"/v1/sandboxes/{segment(sandbox)}/{order}", body))
+
+    async def interrupt(self, run: str, by: str = "operator") -> RunView:
+        return read(RunView, await self._wire.post(f"/v1/runs/{segment(run)}/interrupt", {"by": by}))

@@ -3,7 +3,7 @@
 import json
 
 from engine import errors
-from engine.errors import Conflict, EngineUnavailable, Invalid, NotFound, PilothouseError, Unavailable
+from engine.errors import Conflict, EngineUnavailable, Invalid, NotFound, PilothouseError, Refused, Unavailable
 
 
 def error_of(status: int, body: bytes) -> PilothouseError:
@@ -16,17 +16,24 @@ def error_of(status: int, body: bytes) -> PilothouseError:
         return EngineUnavailable(f"HTTP {status} without a problem document", hint="what listens there is no engine")
     kind = _CLASSES.get(problem["code"]) or _by_status(status)
     details = problem.get("details")
-    return kind(
+    error = kind(
         str(problem.get("detail", "")),
         hint=str(problem.get("hint", "")),
         details=details if isinstance(details, dict) else None,
     )
+    if isinstance(error, Refused):
+        error.status = status
+    return error
 
 
 def _by_status(status: int) -> type[PilothouseError]:
-    return {400: Invalid, 404: NotFound, 409: Conflict, 422: Invalid, 503: Unavailable}.get(status, PilothouseError)
+    return _BY_STATUS.get(status, PilothouseError)
 
 
+_BY_STATUS: dict[int, type[PilothouseError]] = {
+    400: Invalid, 401: Refused, 403: Refused, 404: NotFound, 409: Conflict, 422: Invalid, 429: Unavailable,
+    503: Unavailable,
+}  # fmt: skip
 _CLASSES: dict[str, type[PilothouseError]] = {
     kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PilothouseError)
 }

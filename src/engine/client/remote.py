@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
@@ -31,11 +30,18 @@ from engine.api import (
     Update,
     Why,
 )
+from engine.client.agents import RemoteAgents
+from engine.client.deciding import RemoteDeciding
+from engine.client.edits import RemoteEdits
+from engine.client.measuring import RemoteMeasuring
+from engine.client.notices import RemoteNotices
 from engine.client.orders import RemoteOrders
 from engine.client.reading import read as _read
 from engine.client.reading import read_all as _read_all
 from engine.client.reading import segment as _segment
-from engine.errors import EngineUnavailable, Invalid
+from engine.client.schedules import RemoteSchedules
+from engine.client.signals import RemoteSignals
+from engine.errors import EngineUnavailable
 from engine.events import Event
 
 if TYPE_CHECKING:
@@ -49,21 +55,29 @@ SANDBOXES: TypeAdapter[tuple[SandboxView, ...]] = TypeAdapter(tuple[SandboxView,
 EVENTS: TypeAdapter[tuple[Event, ...]] = TypeAdapter(tuple[Event, ...])
 
 
-class RemoteEngine(RemoteOrders):
+class RemoteEngine(
+    RemoteOrders,
+    RemoteMeasuring,
+    RemoteEdits,
+    RemoteDeciding,
+    RemoteAgents,
+    RemoteSignals,
+    RemoteSchedules,
+    RemoteNotices,
+):
     """An engine that somebody else runs. A lost connection is EngineUnavailable; connecting anew is the caller's."""
 
     def __init__(self, wire: "Wire") -> None:
         super().__init__(wire)
 
     @classmethod
-    async def connect(cls, url: str) -> "RemoteEngine":
-        """Attach to `unix:PATH`. Raises EngineUnavailable at once when nobody answers there, Invalid for other URLs."""
-        scheme, colon, path = url.partition(":")
-        if scheme != "unix" or not colon or not path:
-            raise Invalid(f"{url!r} is no address of an engine", hint="write unix:PATH")
+    async def connect(cls, url: str, token: str | None = None) -> "RemoteEngine":
+        """Attach to `unix:PATH`, or to `http://HOST:PORT` with a token. Raises EngineUnavailable at once when nobody
+        answers there, Refused when the token does not open it, Invalid for other addresses."""
+        from engine.client.address import line_to
         from engine.client.wire import Wire
 
-        engine = cls(Wire(Path(path)))
+        engine = cls(Wire(line_to(url, token)))
         try:
             await engine.info()
         except BaseException:
@@ -145,8 +159,8 @@ class RemoteEngine(RemoteOrders):
     async def answer(self, decision: str, answer: Answer) -> DecisionView:
         return _read(DecisionView, await self._wire.post(f"/v1/decisions/{_segment(decision)}/answer", answer))
 
-    async def undo(self, decision: str) -> DecisionView:
-        return _read(DecisionView, await self._wire.post(f"/v1/decisions/{_segment(decision)}/undo"))
+    async def undo(self, decision: str, by: str = "operator") -> DecisionView:
+        return _read(DecisionView, await self._wire.post(f"/v1/decisions/{_segment(decision)}/undo", {"by": by}))
 
     async def stop(self, mode: StopMode) -> None:
         await self._wire.post("/v1/engine/stop", {"mode": mode})
@@ -161,7 +175,7 @@ class RemoteEngine(RemoteOrders):
         return _read(model, await self._wire.get(f"/v1/{path}", params))
 
     def _dropped(self) -> EngineUnavailable:
-        return EngineUnavailable(f"the engine at {self._wire.socket} ended the stream", hint="it stopped: attach again")
+        return EngineUnavailable(f"the engine at {self._wire.place} ended the stream", hint="it stopped: attach again")
 
 
 def _lines(query: LogQuery) -> "Params":

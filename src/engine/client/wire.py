@@ -1,42 +1,40 @@
-"""HTTP over one Unix socket: requests, streams, and every failure as one of our errors."""
+"""HTTP over one line to an engine: requests, streams, and every failure as one of our errors."""
 
-import os
-from collections.abc import AsyncGenerator, Iterator, Mapping
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 
 import httpx
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_json
 
+from engine.client.address import Line
 from engine.client.problems import error_of
 from engine.client.sse import ServerEvent, server_events
 from engine.errors import EngineUnavailable, Invalid
 
 CONNECT = 2.0  # seconds
 READ = 30.0  # seconds an ordinary answer may take; a stream may be silent for ever
-LONGEST = 100  # bytes; the address of a Unix socket has room for 108
-START = "start one with `pilothouse --no-ui`, or look whether it has ended: `pilothouse status`"
+PAUSE = 0.1  # seconds before an order whose connection broke is sent again
+
+OURS = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding"})
 
 Params = Mapping[str, str | int]
+Body = BaseModel | Mapping[str, object]
 
 
 class Wire:
-    """One client. The folder stays open so that a long path can be reached through it on every new connection."""
+    """One client of one engine."""
 
-    def __init__(self, socket: Path) -> None:
-        self.socket = socket
-        try:
-            self._folder = os.open(socket.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            raise EngineUnavailable(f"no engine at {socket}: {error.strerror}", hint=START) from error
-        long = len(os.fsencode(socket)) > LONGEST
-        address = f"/proc/self/fd/{self._folder}/{socket.name}" if long else str(socket)
-        # A bounded pool loses connections when a request is cancelled; an unbounded one does not.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=10, keepalive_expiry=5.0)
+    def __init__(self, line: Line) -> None:
+        self.place = line.place
+        self._line = line
         self._client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=address, limits=limits),
-            base_url="http://localhost",
+            transport=line.transport,
+            base_url=line.base,
+            headers=line.headers,
             timeout=httpx.Timeout(READ, connect=CONNECT, pool=None),
             trust_env=False,
         )
@@ -45,16 +43,48 @@ class Wire:
         with self._translated():
             return _body(await self._client.get(path, params=dict(params or {})))
 
-    async def post(
-        self, path: str, body: BaseModel | Mapping[str, object] | None = None, *, patience: float = READ
-    ) -> bytes:
+    async def post(self, path: str, body: Body | None = None, *, patience: float = READ) -> bytes:
         """`patience`: seconds the answer may take."""
-        timeout = httpx.Timeout(patience, connect=CONNECT, pool=None)
+        return await self._order("POST", path, body, patience)
+
+    async def patch(self, path: str, body: Body) -> bytes:
+        return await self._order("PATCH", path, body, READ)
+
+    async def put(self, path: str, body: Body) -> bytes:
+        """What may be said any number of times, without a key."""
+        headers = {"content-type": "application/json"}
         with self._translated():
-            if body is None:
-                return _body(await self._client.post(path, timeout=timeout))
-            headers = {"content-type": "application/json"}
-            return _body(await self._client.post(path, content=_json(body), headers=headers, timeout=timeout))
+            return _body(await self._client.put(path, content=_json(body), headers=headers))
+
+    async def _order(self, method: str, path: str, body: Body | None, patience: float) -> bytes:
+        """Send an order under a key of its own. One whose connection breaks is sent again under the same key: the
+        engine carries it out once and gives the first answer again."""
+        content = b"" if body is None else _json(body)
+        headers = {"idempotency-key": secrets.token_hex(16)} | (
+            {} if body is None else {"content-type": "application/json"}
+        )
+        timeout = httpx.Timeout(patience, connect=CONNECT, pool=None)
+        request = partial(self._client.request, method, path, content=content, headers=headers, timeout=timeout)
+        with self._translated():
+            try:
+                return _body(await request())
+            except (httpx.NetworkError, httpx.RemoteProtocolError) as broken:
+                if isinstance(broken, httpx.ConnectError):
+                    raise
+                return await self._again(request, broken)
+
+    async def _again(self, request: "Callable[[], Awaitable[httpx.Response]]", broken: httpx.TransportError) -> bytes:
+        await asyncio.sleep(PAUSE)
+        try:
+            return _body(await request())
+        except httpx.TransportError:
+            raise broken from None  # what is known is what happened first
+
+    async def send(self, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+        """Bytes as they are, under headers of their own; those of the connection stay ours."""
+        kept = {name: value for name, value in headers.items() if name.lower() not in OURS}
+        with self._translated():
+            return _body(await self._client.post(path, content=body, headers=kept))
 
     async def stream(self, path: str, params: Params | None = None) -> AsyncGenerator[ServerEvent, None]:
         """Events until the other side ends the stream; a `problem` among them is raised as its error."""
@@ -74,23 +104,21 @@ class Wire:
 
     async def close(self) -> None:
         await self._client.aclose()
-        if self._folder >= 0:
-            os.close(self._folder)
-            self._folder = -1
+        self._line.close()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
         except httpx.ConnectError as error:
-            raise EngineUnavailable(f"no engine answers at {self.socket}", hint=START) from error
+            raise EngineUnavailable(f"no engine answers at {self.place}", hint=self._line.hint) from error
         except httpx.TimeoutException as error:
-            message = f"the engine at {self.socket} did not answer in time"
+            message = f"the engine at {self.place} did not answer in time"
             raise EngineUnavailable(
                 message, hint="an order may have been carried out: look before repeating"
             ) from error
         except httpx.TransportError as error:
-            message = f"the connection to the engine at {self.socket} broke: {error}"
+            message = f"the connection to the engine at {self.place} broke: {error}"
             raise EngineUnavailable(
                 message, hint="an order may have been carried out: look before repeating"
             ) from error
@@ -102,7 +130,7 @@ def _body(response: httpx.Response) -> bytes:
     return response.content
 
 
-def _json(body: BaseModel | Mapping[str, object]) -> bytes:
+def _json(body: Body) -> bytes:
     try:
         return to_json(body)
     except (PydanticSerializationError, UnicodeEncodeError) as error:

@@ -15,7 +15,7 @@ LONGEST_PAUSE = timedelta(minutes=10)
 class Loss(BaseModel):
     """A run that ended for a reason below its task."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     task: str
     run: str
@@ -29,7 +29,7 @@ class Breaker(BaseModel):
     answered about this outage, or need not be asked again; `cause`: what ended the run that opened it.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     state: BreakerState = BreakerState.CLOSED
     losses: tuple[Loss, ...] = ()

@@ -24,7 +24,7 @@ class Clocks:
         self._began, self._heard = self._now() - spent, self._now()
 
     def heard(self) -> None:
-        """There was output: the silence begins anew."""
+        """There was a sign of life: the silence begins anew."""
         self._heard = self._now()
 
     def freeze(self) -> None:

@@ -1,13 +1,17 @@
 """What every part of dispatch shares, given once at construction."""
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from engine.clock import Clock
+from engine.dispatch.egress.reach import Reach
+from engine.dispatch.exchange import Exchange
 from engine.dispatch.memory import HostMemory, MemoryRoom
 from engine.errors import DaemonUnavailable
 from engine.ids import IdSource
+from engine.metrics import Metrics
 from engine.model import DriverName
 from engine.paths import ProjectPaths
 from engine.sandbox.driver import Driver
@@ -17,10 +21,12 @@ from engine.supervisor import Crew
 from engine.workspace import GoalRepository
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Context:
-    """One engine's parts. `random` jitters waits; `drivers` holds what this machine offers;
-    `watched` says whether anybody follows the events; `memory` measures the host, None: it is not asked."""
+    """One engine's parts. `settings` alone is ever replaced, whole, by what an operator sets live.
+    `random` jitters waits; `drivers` holds what this machine offers;
+    `watched` says whether anybody follows the events; `memory` measures the host, None: it is not asked;
+    `reach` is how it goes outside for a sandbox."""
 
     engine: str
     database: Database
@@ -33,6 +39,9 @@ class Context:
     crew: Crew
     watched: Callable[[], bool] = lambda: False
     memory: Callable[[], HostMemory | None] = lambda: None
+    metrics: Metrics = field(default_factory=lambda: Metrics(time.monotonic))
+    exchange: Exchange = field(default_factory=Exchange)
+    reach: Reach = field(default_factory=Reach)
 
     def driver(self, name: DriverName) -> Driver:
         """The driver, or DaemonUnavailable when this engine was opened without it."""

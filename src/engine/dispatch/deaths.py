@@ -1,10 +1,12 @@
 """Engines that die while a run is starting: the task that takes them down is stopped after a few (R94)."""
 
-from engine.dispatch.endings import Ending, Policy, end_run
+from engine.dispatch.ending import Ending, Policy
+from engine.dispatch.endings import end_run
 from engine.dispatch.steps import RUNS, TASKS
+from engine.errors import Unreadable
 from engine.model import ExitCause, RunState
 from engine.store import Tx, named_queries
-from engine.store.rows import run_from
+from engine.store.rows import run_from, task_from
 
 EVENTS = named_queries("events")
 FACT = "owner"
@@ -28,7 +30,11 @@ def stop_what_kills(tx: Tx, policy: Policy) -> int:
     decision. Returns how many were blocked. A start that succeeds sets the count back."""
     limit, blocked = policy.settings.start_deaths, 0
     for row in tx.all(RUNS["live"]):
-        run = run_from(row)
+        try:
+            run = run_from(row)
+            task_from(dict(tx.one(TASKS["get"], {"id": run.task}) or {}))
+        except Unreadable:
+            continue  # it is not driven, so it is no death of ours
         if run.state not in (RunState.CREATED, RunState.STARTING):
             continue
         counted = tx.one(TASKS["count_engine_death"], {"id": run.task})

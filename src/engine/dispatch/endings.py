@@ -1,119 +1,98 @@
 """The end of a run: exit record, failure class and next state in one transaction (R32, R48)."""
 
 import json
-from dataclasses import dataclass
-from datetime import timedelta
-from random import Random
-from typing import Any, assert_never
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
+from engine.dispatch.agent.leases import release_all
+from engine.dispatch.budgets import finish_rest
+from engine.dispatch.closing import leave_asks
+from engine.dispatch.conflicts import ask_about
+from engine.dispatch.content import renew_content
+from engine.dispatch.cooldowns import ended_on, works_again
 from engine.dispatch.decisions import BASIC, open_decision
+from engine.dispatch.ending import Ending, Policy
+from engine.dispatch.giving_up import ask, give_up
 from engine.dispatch.goal_moves import end_goal_if_settled
 from engine.dispatch.moves import move
-from engine.dispatch.outage import Trouble, lost, proved
-from engine.dispatch.steps import DECISIONS, RUNS, TASKS, brief
+from engine.dispatch.objections import keep_verdict, object_to
+from engine.dispatch.outage import SUBJECT as BREAKER
+from engine.dispatch.outage import Trouble, breaker_from, lost, proved
+from engine.dispatch.rework import run_anew
+from engine.dispatch.rollup import ALIVE
+from engine.dispatch.ruling import answer_by_rule
+from engine.dispatch.stall_answers import STALL, end_stall, restarted
+from engine.dispatch.steps import RUNS, TASKS
+from engine.dispatch.testers.outcomes import Attempt, end_test, leave_batch
 from engine.events import EventType
-from engine.ids import IdSource
 from engine.model import (
+    FINAL_TASK_STATES,
     AnswerKind,
     DecisionKind,
     ExitCause,
     FailureClass,
-    OnFailure,
+    GoalState,
     RunRecord,
     TaskRecord,
     TaskState,
+    VerdictKind,
 )
-from engine.settings import EngineSettings
 from engine.store import Tx
-from engine.store.rows import task_from
-
-SHORTEST_WAIT, LONGEST_WAIT = 0.005, 24 * 3600.0  # seconds; a backoff is never shorter or longer (R34)
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a run ended. `conflicts`: files that kept its commit out of the goal's branch; `tip`: that branch after
-    it; `gaps`: markers in its log; `salvage`: the branch that keeps work which is not in the goal's; `unkept`: why its
-    work is in no branch, and still in its folder; `permanent`: trying again cannot help until a human changes
-    something; `below`: what ended it lies below the task, and may end others too (R36); `away`: no run can
-    start at all; `killed`: an operator ended
-    it and says whether it runs again."""
-
-    cause: ExitCause
-    message: str
-    exit_code: int | None = None
-    signal: int | None = None
-    oom: bool = False
-    last_lines: tuple[str, ...] = ()
-    commit: str | None = None
-    tip: str | None = None
-    conflicts: tuple[str, ...] = ()
-    gaps: int = 0
-    salvage: str | None = None
-    unkept: str = ""
-    permanent: bool = False
-    below: bool = False
-    away: bool = False
-    killed: bool = False
-
-    @property
-    def succeeded(self) -> bool:
-        return self.cause is ExitCause.EXIT and self.exit_code == 0
-
-    def failure_class(self) -> FailureClass:
-        """Exactly one class, or none (R32)."""
-        match self.cause:
-            case ExitCause.EXIT:
-                return FailureClass.NONE if self.succeeded else FailureClass.AGENT
-            case ExitCause.LOST | ExitCause.START_ERROR | ExitCause.RATE_LIMIT:
-                return FailureClass.INFRA
-            case ExitCause.CANCELLED:
-                return FailureClass.OPERATOR
-            case ExitCause.SIGNAL | ExitCause.OOM | ExitCause.TIMEOUT | ExitCause.IDLE:
-                return FailureClass.AGENT
-            case ExitCause.BUDGET | ExitCause.VERDICT_MISSING:
-                return FailureClass.AGENT
-            case _:
-                assert_never(self.cause)
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What decides about trying again."""
-
-    settings: EngineSettings
-    ids: IdSource
-    random: Random
-
-    def backoff(self, failures: int) -> timedelta:
-        """Doubling from `retry_backoff`, jittered by a quarter, clamped."""
-        seconds = self.settings.retry_backoff * 2.0 ** min(max(failures, 1) - 1, 20)
-        jittered = seconds * (0.75 + self.random.random() / 2)
-        return timedelta(seconds=max(SHORTEST_WAIT, min(jittered, LONGEST_WAIT)))
+from engine.store.rows import columns_of, spec_from, task_from
 
 
 def end_run(tx: Tx, run: RunRecord, ending: Ending, policy: Policy) -> bool:
     """Store the exit record and move the task on; False when the run had ended already."""
-    changed = tx.run(
-        RUNS["ended"],
-        {
-            "id": run.id, "cause": ending.cause, "exit_code": ending.exit_code, "signal": ending.signal,
-            "oom": int(ending.oom), "message": ending.message, "last_lines": json.dumps(ending.last_lines),
-            "commit": ending.commit, "failure_class": ending.failure_class(), "salvage": ending.salvage, "at": tx.at,
-        },
-    )  # fmt: skip
-    if changed != 1:
+    if tx.run(RUNS["ended"], exit_record(tx, run, ending)) != 1:
         return False
+    row = at_their_end(tx, [run.id])[run.id]
+    ending = let_go(tx, row, run, ending)
+    if row["state"] in ALIVE:
+        _move_on(tx, row, run, ending, policy)
+    if row["finishing"]:
+        finish_rest(tx, run.goal, run.task)
+    # A root that this very end brings to its own end ends the goal on its way there, unless other runs live.
+    if row["finishing"] or row["root_state"] in FINAL_TASK_STATES or row["goal_state"] == GoalState.DRAINING:
+        end_goal_if_settled(tx, run.goal)
+    return True
+
+
+def exit_record(tx: Tx, run: RunRecord, ending: Ending) -> dict[str, object]:
+    return {
+        "id": run.id, "cause": ending.cause, "exit_code": ending.exit_code, "signal": ending.signal,
+        "oom": int(ending.oom), "message": ending.message, "last_lines": json.dumps(ending.last_lines),
+        "commit": ending.commit, "failure_class": ending.failure_class(), "salvage": ending.salvage, "at": tx.at,
+    }  # fmt: skip
+
+
+def at_their_end(tx: Tx, runs: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """By run: its task's row, and which of the things that may hang on it do: hardly ever does one."""
+    values = {"runs": json.dumps(runs), "stall": STALL, "breaker": BREAKER}
+    return {row["run"]: columns_of(row) for row in tx.all(TASKS["at_their_end"], values)}
+
+
+def let_go(tx: Tx, row: dict[str, Any], run: RunRecord, ending: Ending) -> Ending:
+    """What hangs on a run ends with it, and its end is told; its ending, which may leave a question open."""
+    if row["leases"]:
+        release_all(tx, run)
     _tell(tx, run, ending)
-    proved(tx, run, ending.failure_class())
+    if ending.verdict is not None:
+        keep_verdict(tx, run, row["key"], ending.verdict)
+    if row["breaker"] is not None:
+        proved(tx, run, ending.failure_class(), breaker_from(row["breaker"]))
+    if run.profile is not None and ending.succeeded:
+        works_again(tx, run)
     if ending.tip is not None:
         renew_content(tx, run.goal, ending.tip)
-    stored = tx.one(TASKS["get"], {"id": run.task})
-    assert stored is not None
-    if TaskState(stored["state"]) in (TaskState.CLAIMED, TaskState.RUNNING):
-        _move_on(tx, dict(stored), run, ending, policy)
-    end_goal_if_settled(tx, run.goal)
-    return True
+    if row["stalled"]:
+        end_stall(tx, run.id)
+    void = ending.unkept or ending.clash or row["cancelling"] or not ending.counts
+    counts = row["state"] in ALIVE and row["tests"] is None and not void
+    if row["asks"] and leave_asks(tx, run.task, keep_questions=counts):
+        return replace(ending, asks=True)
+    return ending
 
 
 def _tell(tx: Tx, run: RunRecord, ending: Ending) -> None:
@@ -129,50 +108,66 @@ def _tell(tx: Tx, run: RunRecord, ending: Ending) -> None:
             salvage=ending.salvage)  # fmt: skip
 
 
-def renew_content(tx: Tx, goal: str, tip: str) -> None:
-    """The goal's branch moved: an open approval asks about the new content, a staged one is taken back (R82)."""
-    values = {"goal": goal, "content": tip}
-    for row in tx.all(DECISIONS["staged_on_old_content"], values):
-        tx.run(DECISIONS["undo"], {"id": row["id"]})
-        tx.emit(EventType.DECISION_UNDONE, goal=goal, decision=row["id"], why="content changed", content=tip)
-    tx.run(DECISIONS["new_content"], values)
-
-
 def _move_on(tx: Tx, row: dict[str, Any], run: RunRecord, ending: Ending, policy: Policy) -> None:
     if row["cancelling"]:
+        leave_batch(tx, run)
         move(tx, run.task, TaskState.CANCELLED, cause=row["cause"] or "cancelled", run=run.id, row=row)
+        return
+    if row["tests"] is not None and row["engine_deaths"] < policy.settings.start_deaths:
+        end_test(tx, row, run, _attempt(tx, task_from(row), run, ending, policy), policy.ids)
+        return
+    own = ending.failure_class() in (FailureClass.NONE, FailureClass.AGENT)
+    if row["outdated"] and own and not (ending.unkept or ending.clash):
+        run_anew(tx, run)
+        return
+    if is_done(row, ending):
+        move(tx, run.task, TaskState.DONE, run=run.id, row=row)
         return
     task = task_from(row)
     if ending.unkept:
         cause = f"{ending.unkept} ({ending.message.splitlines()[0]})"
-        _ask(tx, task, run, DecisionKind.FAILURE, cause, f"{task.title}: {ending.unkept}. Run it again?", policy)
+        ask(tx, task, run, DecisionKind.FAILURE, cause, f"{task.title}: {ending.unkept}. Run it again?", policy.ids)
         return
     match ending.failure_class():
+        case FailureClass.NONE if ending.objects and ending.verdict is not None:
+            no = object_to(tx, task, run, ending.verdict, ending.commit, policy.ids)
+            if no is not None:
+                give_up(tx, task, run, no, policy.ids)
         case FailureClass.NONE:
-            _succeed(tx, task, row, run, ending, policy)
+            _ask_about_success(tx, task, row, run, ending, policy)
         case FailureClass.OPERATOR if ending.killed:
             question = f"{task.title} was {ending.message.splitlines()[0]}. Run it again?"
-            _ask(tx, task, run, DecisionKind.FAILURE, ending.message, question, policy)
+            ask(tx, task, run, DecisionKind.FAILURE, ending.message, question, policy.ids)
         case FailureClass.OPERATOR:
-            move(tx, task.id, TaskState.PENDING, cause=ending.message, run=run.id)
+            cause = restarted(tx, run.id, task.id) or ending.message
+            move(tx, task.id, TaskState.PENDING, cause=cause, run=run.id)
         case FailureClass.AGENT:
             _agent_failed(tx, task, run, ending, policy)
+        case FailureClass.RATE_LIMIT:
+            _rate_limited(tx, task, run, ending, policy)
         case FailureClass.INFRA:
             _infra_failed(tx, task, run, ending, policy)
 
 
-def _succeed(tx: Tx, task: TaskRecord, row: dict[str, Any], run: RunRecord, ending: Ending, policy: Policy) -> None:
-    if ending.conflicts:
-        files = ", ".join(ending.conflicts[:5])
-        cause = f"its change conflicts with the goal's branch in {files}"
-        _ask(tx, task, run, DecisionKind.FAILURE, cause, f"{task.title}: {cause}. Run it again on the newer branch?",
-             policy)  # fmt: skip
-    elif task.spec.requires_approval:
-        move(tx, task.id, TaskState.REVIEW, run=run.id, row=row)
-        open_decision(tx, policy.ids, task, DecisionKind.REVIEW, f"Is the result of {task.title} right?",
-                      options=(*BASIC, AnswerKind.CHANGES), content=ending.commit)  # fmt: skip
+def _ask_about_success(
+    tx: Tx, task: TaskRecord, row: dict[str, Any], run: RunRecord, ending: Ending, policy: Policy
+) -> None:
+    if ending.clash is not None:
+        ask_about(tx, policy.ids, task, run, ending.clash, ending.salvage)
     else:
-        move(tx, task.id, TaskState.DONE, run=run.id, row=row)
+        move(tx, task.id, TaskState.REVIEW, run=run.id, row=row)
+        question = f"Is the result of {task.title} right?"
+        question += " It ended with a question open." if ending.asks else ""
+        question += f" It was interrupted by {ending.cut} just before its end." if ending.cut else ""
+        review = open_decision(tx, policy.ids, task, DecisionKind.REVIEW, question,
+                               options=(*BASIC, AnswerKind.CHANGES), content=ending.commit)  # fmt: skip
+        answer_by_rule(tx, review, at_once=False)
+
+
+def is_done(row: dict[str, Any], ending: Ending) -> bool:
+    """Whether a run that ended leaves nothing to ask about its task, and brings it to done: no tester ever is."""
+    asks = ending.unkept or ending.clash or ending.asks or ending.cut or spec_from(row).requires_approval
+    return ending.counts and row["tests"] is None and not (asks or row["outdated"])
 
 
 def _agent_failed(tx: Tx, task: TaskRecord, run: RunRecord, ending: Ending, policy: Policy) -> None:
@@ -181,36 +176,56 @@ def _agent_failed(tx: Tx, task: TaskRecord, run: RunRecord, ending: Ending, poli
     if failures <= task.spec.retries:
         again = tx.now + policy.backoff(failures)
         move(tx, task.id, TaskState.PENDING, cause=ending.message, not_before=again, run=run.id)
-    elif _group_asks(tx, task):
-        question = f"{task.title} failed: {ending.message.splitlines()[0]}. Run it again?"
-        _ask(tx, task, run, DecisionKind.FAILURE, ending.message, question, policy)
-    else:
-        move(tx, task.id, TaskState.FAILED, cause=ending.message, run=run.id)
+    else:  # a review without a verdict says nothing of the work: a human is asked (R86)
+        give_up(tx, task, run, ending.message, policy.ids, asks=task.spec.verdict is not VerdictKind.EXIT)
+
+
+def _rate_limited(tx: Tx, task: TaskRecord, run: RunRecord, ending: Ending, policy: Policy) -> None:
+    """No failure of the task nor of the machine: it runs again once its provider has cooled down (R33)."""
+    again = _cool(tx, task, run, policy)
+    move(tx, task.id, TaskState.PENDING, cause=ending.message, not_before=again, run=run.id)
+
+
+def _cool(tx: Tx, task: TaskRecord, run: RunRecord, policy: Policy) -> datetime:
+    provider = task.spec.provider or task.spec.agent or task.key
+    return ended_on(tx, provider, run, policy.settings, policy.random)
 
 
 def _infra_failed(tx: Tx, task: TaskRecord, run: RunRecord, ending: Ending, policy: Policy) -> None:
-    if ending.below or ending.cause is ExitCause.LOST:
-        trouble = Trouble(ending.message.splitlines()[0], alone=ending.away)
-        outage, again = lost(tx, run, trouble, policy.settings, policy.ids, policy.random)
-        if outage:
-            move(tx, task.id, TaskState.PENDING, cause=ending.message, not_before=again, run=run.id)
-            return
+    outage, again = _outage(tx, run, ending, policy)
+    if outage:
+        move(tx, task.id, TaskState.PENDING, cause=ending.message, not_before=again, run=run.id)
+        return
     tx.run(TASKS["count_failure"], {"id": task.id, "agent": 0, "infra": 1})
     failures = task.infra_failures + 1
     if failures <= policy.settings.infra_retries and not ending.permanent:
         again = tx.now + policy.backoff(failures)
         move(tx, task.id, TaskState.PENDING, cause=ending.message, not_before=again, run=run.id)
         return
+    leave_batch(tx, run)
     question = f"{task.title} could not run: {ending.message.splitlines()[0]}. Try again?"
-    _ask(tx, task, run, DecisionKind.SPAWN_FAILURE, ending.message, question, policy)
+    ask(tx, task, run, DecisionKind.SPAWN_FAILURE, ending.message, question, policy.ids)
 
 
-def _ask(
-    tx: Tx, task: TaskRecord, run: RunRecord, kind: DecisionKind, cause: str, question: str, policy: Policy
-) -> None:
-    move(tx, task.id, TaskState.BLOCKED, cause=cause, run=run.id)
-    open_decision(tx, policy.ids, task, kind, question)
+def _outage(tx: Tx, run: RunRecord, ending: Ending, policy: Policy) -> tuple[bool, datetime | None]:
+    """Whether many runs are lost at once, and when this one may be tried again then (R36)."""
+    if not ending.below and (ending.cause is not ExitCause.LOST or ending.permanent):
+        return False, None
+    trouble = Trouble(ending.message.splitlines()[0], alone=ending.away)
+    return lost(tx, run, trouble, policy.settings, policy.ids, policy.random)
 
 
-def _group_asks(tx: Tx, task: TaskRecord) -> bool:
-    return task.parent is not None and brief(tx, task.parent)["on_failure"] == OnFailure.ASK
+def _attempt(tx: Tx, task: TaskRecord, run: RunRecord, ending: Ending, policy: Policy) -> Attempt:
+    """A tester's run as what comes of its batch depends on it."""
+    failure, again = ending.failure_class(), None
+    tries, failures = task.spec.retries, task.failures
+    if failure is FailureClass.RATE_LIMIT:
+        again = _cool(tx, task, run, policy)
+    elif failure is FailureClass.INFRA:
+        outage, probed = _outage(tx, run, ending, policy)
+        again = (probed or tx.now) if outage else None
+        tries, failures = 0 if ending.permanent else policy.settings.infra_retries, task.infra_failures
+    backoff = policy.backoff(failures + 1)
+    return Attempt(
+        ending.message, failure, ending.cause is ExitCause.EXIT, ending.killed, failures < tries, backoff, again
+    )

@@ -1,14 +1,16 @@
 """A gate whose turn has come opens, bound to the content it asks about."""
 
 import logging
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 from engine.about import about
 from engine.dispatch.context import Context
-from engine.dispatch.decisions import open_decision, open_gate
-from engine.dispatch.graph import Node
+from engine.dispatch.decisions import open_decision
+from engine.dispatch.graph import Graph, Node
 from engine.dispatch.moves import move
-from engine.dispatch.steps import GOALS, TASKS
+from engine.dispatch.openings import open_gate
+from engine.dispatch.steps import GOALS, TASKS, stored_task
 from engine.dispatch.switch import require_on
 from engine.errors import Conflict, PilothouseError
 from engine.model import DecisionKind, GoalState, TaskState
@@ -16,6 +18,16 @@ from engine.store import Tx
 from engine.store.rows import task_from
 
 log = logging.getLogger(__name__)
+
+
+async def open_ready_gates(context: Context, goals: Iterable[str], graphs: Mapping[str, Graph]) -> int:
+    """Open every ready gate of these goals: a wait takes no room."""
+    opened = 0
+    for goal in goals:
+        graph = graphs.get(goal)  # a gate that passes at once may end its goal, and this loop's next one
+        while graph is not None and (node := graph.pop_gate()) is not None:
+            opened += await open_ready_gate(context, node)
+    return opened
 
 
 async def open_ready_gate(context: Context, node: Node) -> bool:
@@ -49,9 +61,7 @@ async def open_ready_gate(context: Context, node: Node) -> bool:
 
 def _ask_instead(context: Context, task: str, why: str, tx: Tx) -> None:
     """A gate that cannot show what it asks about does not open (R82): a human is told why."""
-    row = tx.one(TASKS["get"], {"id": task})
-    assert row is not None
-    record = task_from(row)
+    record = stored_task(tx, task)
     cause = f"its gate cannot open: {why}"
     move(tx, task, TaskState.BLOCKED, frm=(TaskState.PENDING,), cause=cause)
     open_decision(tx, context.ids, record, DecisionKind.SPAWN_FAILURE, f"{record.title}: {cause}. Try again?")

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from engine.dispatch.closing import end_question_below
-from engine.dispatch.steps import GOALS, RUNS, TASKS
+from engine.dispatch.closing import close_waits, end_question_below
+from engine.dispatch.steps import GOALS, RUNS, TASKS, TESTERS, change
 from engine.errors import Conflict, NotFound
 from engine.events import EventType
 from engine.model import FINAL_GOAL_STATES, FINAL_TASK_STATES, GoalState, TaskState
 from engine.store import Tx
+from engine.store.rows import columns_of
 from engine.transitions import GOAL, require_move
 
 GOAL_EVENT: dict[GoalState, EventType] = {
@@ -49,8 +50,17 @@ def end_goal(tx: Tx, root: dict[str, Any]) -> None:
         to = GoalState.CANCELLED
     else:
         to = GoalState.DONE if root["state"] in (TaskState.DONE, TaskState.SKIPPED) else GoalState.FAILED
+    if to is not GoalState.FAILED:  # that one may be retried, and tested again
+        _dismiss_testers(tx, root["goal"], to)
     cause = goal["cause"] if goal["cancelling"] else _cause_of(tx, root)
     move_goal(tx, root["goal"], to, cause=cause)
+
+
+def _dismiss_testers(tx: Tx, goal: str, to: GoalState) -> None:
+    """None of them runs: there is nothing more to test."""
+    for row in map(columns_of, tx.all(TESTERS["idle"], {"goal": goal})):
+        close_waits(tx, row["id"], by="goal")
+        change(tx, row, TaskState.SKIPPED, cause=f"the goal is {to}")
 
 
 def end_goal_if_settled(tx: Tx, goal: str) -> None:
@@ -63,7 +73,7 @@ def end_goal_if_settled(tx: Tx, goal: str) -> None:
 
 def end_drain(tx: Tx, goal: str) -> None:
     """draining → paused in the transaction that ends its last run: a drain always ends (R98)."""
-    row = tx.one(GOALS["get"], {"id": goal})
+    row = tx.one(GOALS["standing"], {"id": goal})
     if row is not None and row["state"] == GoalState.DRAINING and not live_runs(tx, goal):
         move_goal(tx, goal, GoalState.PAUSED, cause=f"{row['cause']}: nothing of it runs any more")
 

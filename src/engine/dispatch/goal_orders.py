@@ -3,6 +3,7 @@
 from typing import Any, assert_never
 
 from engine.api import GoalOrder
+from engine.dispatch.budget_rows import require_answered
 from engine.dispatch.goal_moves import end_drain, end_goal_if_settled, move_goal
 from engine.dispatch.steps import GOALS, TASKS
 from engine.errors import IllegalMove, NotFound
@@ -21,6 +22,7 @@ def order_goal(tx: Tx, goal: str, order: GoalOrder, by: str) -> None:
             end_drain(tx, goal)
         case GoalOrder.RESUME:
             _require_held(row)
+            require_answered(tx, goal)
             move_goal(tx, goal, GoalState.ACTIVE)
         case _:
             assert_never(order)
@@ -40,7 +42,10 @@ def require_orderable(tx: Tx, goal: str) -> dict[str, Any]:
 
 def _require_held(row: dict[str, Any]) -> None:
     """Two more moves of the table lead to active; each has a verb of its own."""
-    hints = {GoalState.DRAFT: "start it", GoalState.FAILED: f"pilothouse retry {row['id']} runs what failed again"}
+    hints = {
+        GoalState.DRAFT: f"pilothouse start {row['id']} starts it",
+        GoalState.FAILED: f"pilothouse retry {row['id']} runs what failed again",
+    }
     hint = hints.get(GoalState(row["state"]))
     if hint is not None:
         raise IllegalMove(f"{row['id']} is {row['state']}, not paused", hint=hint, details={"state": row["state"]})

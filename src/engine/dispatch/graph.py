@@ -5,18 +5,20 @@ It decides nothing: a claim checks the row again.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
+from engine.dispatch.node_rows import NodeRow
 from engine.model import FINAL_TASK_STATES, SATISFIED, OnFailure, Order, TaskKind, TaskState
 
 
 @dataclass(eq=False, slots=True)
 class Node:
     """One task as readiness sees it. `unmet` counts needs not yet satisfied; `rank` is the longest chain of tasks
-    that wait for this one; `place` is its position in tree order."""
+    that wait for this one; `place` is its position in tree order; `ready_since`, and `due`, which is `not_before`, in
+    monotonic seconds."""
 
     id: str
     goal: str
@@ -34,35 +36,31 @@ class Node:
     unmet: int = 0
     frontier: int = 0
     not_before: datetime | None = None
+    due: float | None = None
     rank: int = 0
     place: int = 0
+    agent: str | None = None
+    provider: str | None = None
+    pin: str | None = None
+    ready_since: float = 0.0
 
     @property
     def satisfied(self) -> bool:
         return self.state in SATISFIED
 
 
-@dataclass(frozen=True, slots=True)
-class NodeRow:
-    """What the graph needs of a stored task, parents before children."""
-
-    id: str
-    parent: str | None
-    key: str
-    kind: TaskKind
-    state: TaskState
-    order: Order
-    on_failure: OnFailure
-    priority: int
-    position: int
-    not_before: datetime | None = None
-
-
 class Graph:
     """All tasks of one goal."""
 
-    def __init__(self, goal: str, rows: Sequence[NodeRow], needs: Iterable[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        goal: str,
+        rows: Sequence[NodeRow],
+        needs: Iterable[tuple[str, str]],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.goal = goal
+        self._monotonic = monotonic
         self.nodes: dict[str, Node] = {}
         self.ready: dict[str, Node] = {}
         self._work: list[tuple[int, int, int, str]] = []
@@ -78,7 +76,7 @@ class Graph:
         for row in rows:
             self.nodes[row.id] = Node(
                 row.id, self.goal, row.key, row.kind, row.state, row.order, row.on_failure, row.priority, row.position,
-                not_before=row.not_before,
+                not_before=row.not_before, agent=row.agent, provider=row.provider, pin=row.pin,
             )  # fmt: skip
         for row in rows:
             if row.parent is None:
@@ -116,10 +114,12 @@ class Graph:
         after = node.position + 1
         return node.parent.children[after] if after < len(node.parent.children) else None
 
-    def apply(self, task: str, to: TaskState, not_before: datetime | None = None) -> None:
+    def apply(self, task: str, to: TaskState, not_before: datetime | None = None, due: float | None = None) -> None:
         """Follow one committed move."""
-        node = self.nodes[task]
-        was, node.state, node.not_before = node.state, to, not_before
+        node = self.nodes.get(task)
+        if node is None:
+            return  # it was added since this graph was loaded: the next one has it
+        was, node.state, node.not_before, node.due = node.state, to, not_before, due
         if node.kind is TaskKind.WORK:
             running = (TaskState.CLAIMED, TaskState.RUNNING)
             self.live += (to in running) - (was in running)
@@ -167,6 +167,8 @@ class Graph:
     def _consider(self, node: Node, reachable: bool | None = None) -> None:
         held = node.state is not TaskState.PENDING or node.unmet > 0
         if not held and (self._reachable(node) if reachable is None else reachable):
+            if node.id not in self.ready:
+                node.ready_since = self._monotonic()
             self.ready[node.id] = node
             self.put_back(node)
         else:
@@ -192,9 +194,15 @@ class Graph:
         """What could start if nothing but the tree decided (`not_before`, caps and the goal's state come later)."""
         return frozenset(self.ready)
 
-    def may_start(self, now: datetime) -> bool:
-        """Whether anything is ready and not held by a time: then the goal waits for room only."""
-        return any(node.not_before is None or node.not_before <= now for node in self.ready.values())
+    def waiting(self) -> Iterator[Node]:
+        """Every ready work task, in no order."""
+        return (node for node in self.ready.values() if node.kind is TaskKind.WORK)
+
+    def may_start(self, now: datetime, cooling: Collection[str] = ()) -> bool:
+        """Whether anything is ready and held neither by a time nor by a provider that cools down: then the goal waits
+        for room only."""
+        free = (node for node in self.ready.values() if node.provider is None or node.provider not in cooling)
+        return any(node.not_before is None or node.not_before <= now for node in free)
 
     def pop(self) -> Node | None:
         """The next ready work task by priority, then by what it unblocks, then in tree order; None when none is.
@@ -253,22 +261,3 @@ def _depth_first(top: Node) -> Iterator[Node]:
         node = stack.pop()
         yield node
         stack.extend(reversed(node.children))
-
-
-def rows_from(rows: Iterable[Any]) -> list[NodeRow]:
-    """Stored task rows (mappings by column) as the graph reads them."""
-    return [
-        NodeRow(
-            id=str(row["id"]),
-            parent=None if row["parent"] is None else str(row["parent"]),
-            key=str(row["key"]),
-            kind=TaskKind(str(row["kind"])),
-            state=TaskState(str(row["state"])),
-            order=Order(str(row["ordering"])),
-            on_failure=OnFailure(str(row["on_failure"])),
-            priority=int(str(row["priority"])),
-            position=int(str(row["position"])),
-            not_before=None if row["not_before"] is None else datetime.fromisoformat(str(row["not_before"])),
-        )
-        for row in rows
-    ]

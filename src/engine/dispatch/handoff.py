@@ -1,18 +1,23 @@
 """What a task hands to those that need it: how it ended, its commit, its last words and its artefacts."""
 
+import json
 import os
 import shutil
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.dispatch.context import Context
-from engine.dispatch.steps import RUNS, TASKS
-from engine.store.rows import run_from
+from engine.dispatch.gate_handoff import gate_facts
+from engine.dispatch.steps import AGENTS, RUNS, TASKS, VERDICTS
+from engine.model import Judgement
+from engine.paths import ProjectPaths
+from engine.store.rows import run_from, verdict_from
 
 DEPENDENCIES = "dependencies"
-NO_RUN: dict[str, Any] = {"run": None, "commit": None, "message": None, "last_lines": []}
+NOTHING_SAID: dict[str, Any] = {"summary": None, "outputs": {}, "verdict": None}
+NO_RUN: dict[str, Any] = {"run": None, "commit": None, "message": None, "last_lines": [], **NOTHING_SAID, "handoff": {}}
 
 
 @dataclass(frozen=True)
@@ -27,19 +32,35 @@ class Handoff:
         return str(self.facts["key"])
 
 
-async def handoffs(context: Context, task: str) -> list[Handoff]:
-    """Of every work task that this task, or a group it is in, needs; for a group that is needed, of all in it."""
-    found = []
-    for row in await context.database.all(TASKS["dependencies"], {"id": task}):
+def handoffs(
+    connection: sqlite3.Connection, task: str, paths: ProjectPaths, batch: Sequence[sqlite3.Row] = ()
+) -> list[Handoff]:
+    """Of every work task that this task, or a group it is in, needs; for a group that is needed, of all in it; and of
+    every gate it comes after, with what was answered. Of its `batch`, for a tester."""
+    found = [Handoff({**facts, **NO_RUN}, None) for facts in gate_facts(connection, task)]
+    for row in (*connection.execute(TASKS["dependencies"], {"id": task}).fetchall(), *batch):
         facts = {"key": row["key"], "title": row["title"], "state": row["state"]}
-        newest = await context.database.one(RUNS["newest"], {"task": row["id"]})
+        newest = connection.execute(RUNS["newest"], {"task": row["id"]}).fetchone()
         run = None if newest is None else run_from(newest)
         if run is None:
             found.append(Handoff({**facts, **NO_RUN}, None))
             continue
         ended = {"run": run.id, "commit": run.commit, "message": run.message, "last_lines": list(run.last_lines)}
-        found.append(Handoff({**facts, **ended}, context.paths.run_artifacts(run.id)))
+        found.append(Handoff({**facts, **ended, **_said(connection, run.id)}, paths.run_artifacts(run.id)))
     return found
+
+
+def _said(connection: sqlite3.Connection, run: str) -> dict[str, Any]:
+    """What its agent left of its own word: a summary, outputs, and single values."""
+    report = connection.execute(AGENTS["report_of"], {"run": run}).fetchone()
+    values = connection.execute(AGENTS["handed_over"], {"run": run}).fetchall()
+    verdict = connection.execute(VERDICTS["of_run"], {"run": run}).fetchone()
+    told = dict(NOTHING_SAID)
+    if report is not None:
+        told |= {"summary": report["summary"], "outputs": json.loads(report["outputs"])}
+    if verdict is not None:
+        told["verdict"] = verdict_from(verdict).model_dump(mode="json", include=set(Judgement.model_fields))
+    return {**told, "handoff": {row["name"]: json.loads(row["value"]) for row in values}}
 
 
 def hand_over(handoff: Handoff, folder: Path, seen_at: str) -> dict[str, Any]:

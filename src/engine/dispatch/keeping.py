@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from engine.dispatch.claims import Claimed
 from engine.dispatch.context import Context
-from engine.dispatch.endings import Ending
+from engine.dispatch.ending import Ending
+from engine.dispatch.joining import join
 from engine.errors import PilothouseError
 from engine.model import RunRecord
 from engine.sandbox.driver import Driver
@@ -33,10 +34,10 @@ async def keep_artifacts(context: Context, claimed: Claimed, driver: Driver, run
 
 async def keep_work(context: Context, claimed: Claimed, driver: Driver, ending: Ending) -> Ending:
     """Commit the work tree; a result that counts goes into the goal's branch unless a human reviews it first, any
-    other change into a salvage branch."""
+    other change into a salvage branch. A tester changes nothing: its work tree is scratch."""
     goal, task, run = claimed.goal, claimed.task, claimed.run
     repository = context.repository(goal.id, goal.branch)
-    if repository is None:
+    if repository is None or task.tests is not None:
         return ending
     try:
         folder = driver.work_folder(run.id)
@@ -47,13 +48,11 @@ async def keep_work(context: Context, claimed: Claimed, driver: Driver, ending: 
             return replace(ending, unkept="its work tree is gone") if ending.succeeded else ending
         commit = await repository.snapshot(run.id, folder, f"{task.key}: {task.title} (run {run.n})")
         ending = replace(ending, commit=commit)
-        if ending.succeeded and task.spec.requires_approval:
+        if ending.counts and task.spec.requires_approval:
             return ending
-        if ending.succeeded:
-            merged = await repository.integrate(commit, f"Integrate {task.key} (run {run.n})")
-            if not merged.conflicts:
-                return replace(ending, tip=merged.commit)
-            ending = replace(ending, conflicts=merged.conflicts)
+        if ending.counts:
+            joined = await join(context, repository, run.id, commit, f"Integrate {task.key} (run {run.n})")
+            return replace(ending, tip=joined.tip, clash=joined.clash, salvage=joined.salvage)
         return replace(ending, salvage=await repository.salvage(run.id, commit, context.paths.run_salvage(run.id)))
     except (PilothouseError, OSError) as error:
         return replace(ending, unkept=f"its work could not be kept: {getattr(error, 'message', str(error))}")

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from engine.about import about
 from engine.dispatch.claims import Claimed
 from engine.dispatch.context import Context
+from engine.dispatch.driving import see_through
 from engine.dispatch.runs import LiveRun
 from engine.model import ExitCause
 from engine.sandbox.logs import RunLog
@@ -13,7 +16,7 @@ from engine.supervisor import Consequence
 
 
 class LiveRuns:
-    """Live runs by id. A driver that dies of a defect is reported; the next reconcile drives its run again.
+    """Live runs by id; each is seen through to its end, however often its driver dies.
 
     `on_room` is called when a run is over and its sandbox is gone, so that its place can be taken.
     """
@@ -21,6 +24,7 @@ class LiveRuns:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._runs: dict[str, LiveRun] = {}
+        self._all_end: ExitCause | None = None
         self._changed = asyncio.Event()
         self.on_room: Callable[[], None] = lambda: None
 
@@ -34,11 +38,13 @@ class LiveRuns:
         return run in self._runs
 
     def start(self, claimed: Claimed) -> LiveRun:
-        """Drive a run; ValueError when it is driven already (R21)."""
+        """Drive a run; ValueError when it is driven already (R21). After `end_all` it ends like the rest."""
         if claimed.run.id in self._runs:
             raise ValueError(f"{claimed.run.id} is driven already")
         live = LiveRun(self._context, claimed)
         self._runs[live.id] = live
+        if self._all_end is not None:
+            live.ask_end(self._all_end)
         run = claimed.run
         with about(goal=run.goal, task=run.task, run=run.id, clean=live.redactor.text):
             self._context.crew.start(f"run {live.id}", self._drive(live), on_crash=Consequence.REPORT)
@@ -46,8 +52,9 @@ class LiveRuns:
 
     async def _drive(self, live: LiveRun) -> None:
         try:
-            await live.drive()
+            await see_through(self._context, live)
         finally:
+            self._context.metrics.logged(0 if live.log is None else live.log.uncounted())
             del self._runs[live.id]
             self._changed.set()
             self.on_room()
@@ -74,6 +81,13 @@ class LiveRuns:
             live.kill(by)
         return live is not None
 
+    def interrupted(self, run: str, by: str | None, at: datetime | None) -> None:
+        """Its turn was interrupted, if it is driven here; an engine to come reads that in its row."""
+        live = self._runs.get(run)
+        if live is not None:
+            told = live.claimed.run.model_copy(update={"interrupted_by": by, "interrupted_at": at})
+            live.claimed = replace(live.claimed, run=told)
+
     async def gone(self, run: str) -> None:
         """Return once this run is driven no more."""
         while run in self._runs:
@@ -98,5 +112,7 @@ class LiveRuns:
             await self._changed.wait()
 
     def end_all(self, cause: ExitCause) -> None:
+        """Ask every run to end, and each one that starts from here on (R97)."""
+        self._all_end = cause
         for live in self:
             live.ask_end(cause)

@@ -1,10 +1,12 @@
 """The merge task: the goal's branch goes into the operator's repository, by the engine and not by a sandbox."""
 
+import shlex
 from pathlib import Path
 
 from engine.dispatch.claims import Claimed
+from engine.dispatch.conflicts import Clash
 from engine.dispatch.context import Context
-from engine.dispatch.endings import Ending
+from engine.dispatch.ending import Ending
 from engine.errors import PilothouseError
 from engine.model import ExitCause
 
@@ -21,6 +23,11 @@ async def merge(context: Context, claimed: Claimed) -> Ending:
         words = error.message + (f" ({error.hint})" if error.hint else "")
         return Ending(ExitCause.START_ERROR, words, permanent=True)
     if merged.conflicts:
-        files = ", ".join(merged.conflicts)
-        return Ending(ExitCause.START_ERROR, f"{spec.into} conflicts with the goal in {files}", permanent=True)
+        clash = Clash.of_merge(merged, spec.into, by_hand(context.paths.goal_repository(goal.id), repository.branch))
+        return Ending(ExitCause.EXIT, clash.cause, exit_code=0, clash=clash)
     return Ending(ExitCause.EXIT, f"merged into {spec.into} as {merged.commit[:12]}", exit_code=0, commit=merged.commit)
+
+
+def by_hand(place: Path, branch: str) -> str:
+    """The command that brings the goal's branch into what the operator has checked out, conflicts and all."""
+    return f"git pull --no-rebase {shlex.quote(str(place))} {shlex.quote(branch)}"

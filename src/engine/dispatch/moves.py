@@ -1,18 +1,20 @@
 """Moving a task, and everything that follows from it in the same transaction (R3)."""
 
-from collections import deque
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from engine.dispatch.closing import close_group
 from engine.dispatch.goal_moves import end_goal
 from engine.dispatch.holding import hold_what_needs, is_dead_end
+from engine.dispatch.mailbox import take_back
 from engine.dispatch.rollup import ALIVE, derive
-from engine.dispatch.steps import DEAD, EVENT_OF, TASKS, brief, change
+from engine.dispatch.steps import DEAD, EVENT_OF, PLANS, TASKS, Moving, brief, change, change_all
 from engine.errors import Conflict, StaleVersion
-from engine.model import FINAL_TASK_STATES, TaskState
+from engine.model import FINAL_TASK_STATES, TaskKind, TaskState
 from engine.store import TaskMoved, Tx
+from engine.store.rows import columns_of
 
 
 def move(
@@ -36,24 +38,45 @@ def move(
     row = row or brief(tx, task)
     if version is not None and row["version"] != version:
         raise StaleVersion(f"{row['key']} moved on: version {row['version']}, not {version}")
-    if frm is not None and row["state"] not in frm:
-        raise Conflict(f"{row['key']} is {row['state']}", hint=f"this needs it to be {' or '.join(frm)}")
+    if frm is not None:
+        require_state(row, frm)
     started = row["state"] == TaskState.CLAIMED and to is TaskState.RUNNING
     change(tx, row, to, cause=cause, held_by=held_by, not_before=not_before, run=run)
-    if not started:  # claimed or running, it is alive to every group above
+    if to is TaskState.PENDING and row["kind"] == TaskKind.GATE:
+        take_back(tx, row["id"])
+    # Claimed or running, it is alive to every group above; a tester is nothing to any of them.
+    if not started and row["tests"] is None:
         settle(tx, row)
 
 
-def settle(tx: Tx, changed: dict[str, Any]) -> None:
-    """Follow a change upwards and sideways until nothing follows any more."""
-    queue = deque([changed])
+def move_all(tx: Tx, moving: Sequence[Moving], to: TaskState) -> None:
+    """Move these leaves at once, and settle what follows once for all that are in one group."""
+    change_all(tx, moving, to)
+    settle(tx, *(row for row, _ in moving if row["tests"] is None))
+
+
+def require_state(row: dict[str, Any], frm: Iterable[TaskState]) -> None:
+    """Conflict unless the task is in one of `frm`."""
+    if row["state"] not in frm:
+        raise Conflict(f"{row['key']} is {row['state']}", hint=f"this needs it to be {' or '.join(frm)}")
+
+
+def settle(tx: Tx, *changed: dict[str, Any]) -> None:
+    """Follow a change, or several that were made at once, upwards and sideways until nothing follows any more."""
+    queue = deque(changed)
+    siblings = Counter(row["parent"] for row in changed)
+    planning: dict[str, bool] = {}
     while queue:
         row = queue.popleft()
         if is_dead_end(row):
             queue.extend(hold_what_needs(tx, row))
+        queue.extend(_planned_ends(tx, row, planning))
         if row["parent"] is None:
             end_goal(tx, row)
             continue
+        siblings[row["parent"]] -= 1
+        if siblings[row["parent"]] > 0:
+            continue  # the last of those that changed at once looks at their group
         parent = brief(tx, row["parent"])
         if parent["state"] == TaskState.RUNNING and row["state"] in ALIVE:
             continue  # one more that runs changes nothing above
@@ -65,6 +88,25 @@ def settle(tx: Tx, changed: dict[str, Any]) -> None:
         elif state == TaskState.RUNNING:
             continue
         queue.append(parent)  # unchanged itself, it may have been the last thing alive in the groups above
+
+
+def _planned_ends(tx: Tx, row: dict[str, Any], planning: dict[str, bool]) -> list[dict[str, Any]]:
+    """Groups that a task planned which has ended: nothing more is added to them, so that they may have ended too.
+    `planning` remembers in which goals any task plans."""
+    goal = row["goal"]
+    if row["kind"] != TaskKind.WORK or row["state"] not in FINAL_TASK_STATES:
+        return []
+    if goal not in planning:
+        planning[goal] = tx.one(PLANS["any_planned"], {"goal": goal}) is not None
+    if not planning[goal]:
+        return []
+    ended = []
+    for group in map(columns_of, tx.all(PLANS["planned_by"], {"goal": goal, "key": row["key"]})):
+        state = derive(tx, group)
+        if state != group["state"]:
+            _derive_to(tx, group, state, row)
+            ended.append(group)
+    return ended
 
 
 def _derive_to(tx: Tx, group: dict[str, Any], to: TaskState, child: dict[str, Any]) -> None:

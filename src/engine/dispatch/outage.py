@@ -45,7 +45,12 @@ class DispatchPaused(Conflict):
 def stored(connection: sqlite3.Connection) -> Breaker:
     """The breaker as it was last written; closed in a new store."""
     row = connection.execute(EVENTS["fact"], {"name": SUBJECT}).fetchone()
-    return Breaker() if row is None else Breaker.model_validate_json(row["value"])
+    return breaker_from(None if row is None else row["value"])
+
+
+def breaker_from(fact: str | None) -> Breaker:
+    """The breaker that this fact is, closed when there is none."""
+    return Breaker() if fact is None else Breaker.model_validate_json(fact)
 
 
 def words(breaker: Breaker) -> str:
@@ -60,20 +65,23 @@ def words(breaker: Breaker) -> str:
             return f"sandboxes were in trouble ({breaker.cause}): one run is tried, nothing else starts before it holds"
 
 
-def admit(tx: Tx, run: str, window: float) -> None:
-    """Let a new run start while the breaker is closed, or as its probe; DispatchPaused otherwise.
+def admit(tx: Tx, run: str, window: float, breaker: Breaker) -> Breaker:
+    """Let a new run start while the breaker is closed, or as its probe; DispatchPaused otherwise. Returns what the
+    breaker is from here on.
 
-    A probe that has run for `window` seconds has held, however long it goes on.
+    A probe that has run for `window` seconds has held, however long it goes on. `breaker` is what this very
+    transaction has read.
     """
-    breaker = stored(tx.connection)
     if breaker.state is BreakerState.HALF_OPEN:
         breaker = _after_probe(tx, breaker, window)
     if breaker.state is BreakerState.CLOSED:
-        return
+        return breaker
     seconds = breaker.wait(tx.now)
     if seconds > 0:
         raise DispatchPaused(words(breaker), seconds)
-    _save(tx, breaker.probing(run))
+    probing = breaker.probing(run)
+    _save(tx, probing)
+    return probing
 
 
 def _after_probe(tx: Tx, breaker: Breaker, window: float) -> Breaker:
@@ -116,10 +124,9 @@ def lost(
     return after.state is not BreakerState.CLOSED, probed
 
 
-def proved(tx: Tx, run: RunRecord, ended: FailureClass) -> None:
+def proved(tx: Tx, run: RunRecord, ended: FailureClass, breaker: Breaker) -> None:
     """A run ended by itself: when it was the probe, sandboxes hold again."""
-    breaker = stored(tx.connection)
-    if breaker.probe == run.id and ended in (FailureClass.NONE, FailureClass.AGENT):
+    if breaker.probe == run.id and ended in (FailureClass.NONE, FailureClass.AGENT, FailureClass.RATE_LIMIT):
         close(tx, breaker)
 
 

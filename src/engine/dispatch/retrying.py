@@ -2,6 +2,7 @@
 
 from engine.api import Answer
 from engine.dispatch.closing import close_waits
+from engine.dispatch.conflicts import Way
 from engine.dispatch.decisions import stage
 from engine.dispatch.effects import confirm
 from engine.dispatch.goal_orders import reopen_goal, require_orderable
@@ -58,12 +59,21 @@ def _answer(tx: Tx, leaf: str, by: str) -> None:
     asked = tx.one(DECISIONS["open_of_task"], {"task": leaf})
     if asked is None:
         move(tx, leaf, TaskState.PENDING, cause=f"retried by {by}")
+    elif asked["kind"] == DecisionKind.CONFLICT:
+        _give(
+            tx,
+            asked["id"],
+            Answer(version=asked["version"], answer=AnswerKind.CHOOSE, option=Way.AGAIN, by=by, via="retry"),
+        )
     elif asked["kind"] not in ASKS_TO_RETRY:
         raise IllegalMove(f"it waits for the answer to {asked['id']}", hint="answer that", details={"state": "blocked"})
     else:
-        answer = Answer(version=asked["version"], answer=AnswerKind.APPROVE, by=by, via="retry")
-        stage(tx, asked["id"], answer, 0.0)
-        confirm(tx, asked["id"])
+        _give(tx, asked["id"], Answer(version=asked["version"], answer=AnswerKind.APPROVE, by=by, via="retry"))
+
+
+def _give(tx: Tx, decision: str, answer: Answer) -> None:
+    stage(tx, decision, answer, 0.0)
+    confirm(tx, decision)
 
 
 def _require_way_up(tx: Tx, leaf: str) -> None:

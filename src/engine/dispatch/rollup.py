@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from engine.model import OnFailure, TaskState
+from engine.model import FINAL_TASK_STATES, SATISFIED, OnFailure, TaskState
 from engine.store import Tx, named_queries
 
-TASKS = named_queries("tasks")
+TASKS, PLANS, TREES = named_queries("tasks"), named_queries("plans"), named_queries("trees")
 _T = TaskState
 ALIVE = (_T.CLAIMED, _T.RUNNING)
 
@@ -14,16 +14,32 @@ ALIVE = (_T.CLAIMED, _T.RUNNING)
 def derive(tx: Tx, group: Mapping[str, Any]) -> TaskState:
     """What `group` (a brief row) is, from what its children are."""
     counts = {TaskState(row["state"]): int(row["n"]) for row in tx.all(TASKS["tally"], {"id": group["id"]})}
+    if not counts:
+        return _as_planned(tx, group, counts, _T.PENDING)
     held = 0
     if counts.get(_T.BLOCKED):
         row = tx.one(TASKS["held_children"], {"id": group["id"]})
         held = int(row["n"]) if row is not None else 0
 
     def lives() -> bool:
-        below = tx.all(TASKS["descendants"], {"id": group["id"]})
+        below = tx.all(TREES["descendants"], {"id": group["id"]})
         return any(row["state"] in ALIVE for row in below)
 
-    return derive_from(counts, held, str(group["require"]), OnFailure(group["on_failure"]), lives)
+    state = derive_from(counts, held, str(group["require"]), OnFailure(group["on_failure"]), lives)
+    return _as_planned(tx, group, counts, state) if state is _T.DONE else state
+
+
+def _as_planned(tx: Tx, group: Mapping[str, Any], counts: Mapping[TaskState, int], state: TaskState) -> TaskState:
+    """A group that a task plans has not ended before that task has: more may be added to it."""
+    row = tx.one(PLANS["planner"], {"id": group["id"]})
+    if row is None:
+        return state
+    planner = TaskState(row["state"])
+    if planner not in FINAL_TASK_STATES:
+        return _first_match(counts, 0)
+    if not sum(counts.values()):
+        return _T.DONE if planner in SATISFIED else _T.CANCELLED
+    return state
 
 
 def derive_from(

@@ -1,46 +1,57 @@
 """One run from its claim, or from its adoption, to its exit record."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
-from engine.dispatch.absence import is_away
-from engine.dispatch.claims import Claimed, mark_started, mark_starting
+from engine.dispatch.agent.reports import as_reported
+from engine.dispatch.agents import environment
+from engine.dispatch.claims import Begun, Claimed, mark_all_started, mark_all_starting
 from engine.dispatch.clocks import Clocks
 from engine.dispatch.context import Context
-from engine.dispatch.endings import Ending, Policy, end_run
+from engine.dispatch.doorway import Doorway
+from engine.dispatch.ending import Ending, Policy
+from engine.dispatch.ending_well import Ended, end_all
 from engine.dispatch.frozen import frozen_seconds
 from engine.dispatch.growth import outgrown
+from engine.dispatch.insisting import insist, store_asked
 from engine.dispatch.keeping import keep_artifacts, keep_work, kept_words
 from engine.dispatch.merging import merge
+from engine.dispatch.ordered_ends import as_ordered
 from engine.dispatch.pace import Pace
-from engine.dispatch.preparation import clean_up, prepare
+from engine.dispatch.pulse import Pulse
+from engine.dispatch.reading_out import read_out
+from engine.dispatch.removing import clear, remove_sandbox, tell_removed
+from engine.dispatch.resting import fetch_back, lay_to_rest, remove_rests
+from engine.dispatch.signs import Signs
+from engine.dispatch.starting import not_started, start_sandbox
 from engine.dispatch.steps import RUNS
-from engine.errors import Conflict, DaemonUnavailable, Invalid, NotFound, OutcomeUnknown, PilothouseError
-from engine.events import EventType
+from engine.dispatch.transcript import Transcript
+from engine.dispatch.verdicts import judged
+from engine.dispatch.way_out import outbox_of
+from engine.errors import PilothouseError, StoreError
 from engine.ids import SafeName
 from engine.model import DriverName, ExitCause, RunState
 from engine.redaction import Redactor
 from engine.sandbox.diagnosis import diagnose
 from engine.sandbox.driver import Driver, Exit
 from engine.sandbox.logs import RunLog, capture
-from engine.store import Tx
+from engine.store import Share
+from engine.store.rows import run_from
 from engine.supervisor import Consequence
 from engine.units import format_size
 
-log = logging.getLogger(__name__)
+Rest = Callable[[], Awaitable[None]]
 
 LAST_LINES = 20
-CAPTURE_GRACE = 15.0  # seconds the log may take to end after its sandbox has
 IDLE_SAMPLE = 5.0  # seconds between looks at a quiet log, at most
 
 
 class LiveRun:
     """A run this engine drives: who may ask it to end, and why it was asked first.
 
-    `over`: its exit record is stored; only its sandbox is still to be removed.
+    `started`: its sandbox was there; `over`: its exit record is stored; only its sandbox is still to be removed.
     """
 
     def __init__(self, context: Context, claimed: Claimed) -> None:
@@ -48,11 +59,14 @@ class LiveRun:
         self.requested: ExitCause | None = None
         self.log: RunLog | None = None
         self.over = False
+        self.started = False
         limits = claimed.task.spec.sandbox
-        self.redactor = Redactor(limits.env)
+        self.redactor = Redactor(environment(claimed.task.spec, context.settings.agents))
+        self.signs, self.pulse = Signs(context.clock), Pulse(context.clock)
         self.clocks = Clocks(context.clock, limits.timeout, limits.idle_timeout)
         if claimed.run.frozen:
             self.clocks.freeze()
+        self._door = Doorway(context, claimed, self.signs, self.redactor)
         self._killed_by = ""
         self._spent = ""
         self._harshly = False
@@ -78,91 +92,117 @@ class LiveRun:
         self._harshly = True
 
     async def drive(self) -> None:
-        """Start or adopt, follow to the end, store the ending, remove what is left."""
-        context, run = self._context, self.claimed.run
+        """Start or adopt, follow to the end, store the ending, remove what is left; nothing when it has ended."""
+        context = self._context
+        if not await self._stands():
+            return
+        run = self.claimed.run
         if run.driver is DriverName.ENGINE:
-            ending = await self._merge()
-            await context.database.write(lambda tx: end_run(tx, run, ending, self._policy))
+            await self.end(await self._merge())
             return
         driver = context.driver(run.driver)
         run_log = await self._open_log()
         try:
-            ending = self._as_ordered(await self._execute(driver, run_log))
-            await keep_artifacts(context, self.claimed, driver, run_log)
-            ending = await keep_work(context, self.claimed, driver, ending)
+            ending = await as_reported(context, run, await self._door.around(self._execute(driver, run_log)))
+            ending = await judged(context, self.claimed, driver, self.redactor, self._as_ordered(ending))
+            ending = await self._kept(driver, run_log, ending)
         finally:
-            run_log.flush()
-        for sentence in (ending.message.splitlines()[0], *kept_words(context, run, ending)):
+            run_log.close()
+        await self._close_up(driver, ending)
+
+    async def conclude(self, ending: Ending) -> None:
+        """End it without following it any further: what there is of its sandbox goes first, its work is kept."""
+        context, run = self._context, self.claimed.run
+        if run.driver is DriverName.ENGINE:
+            await self.end(ending)
+            return
+        driver = context.driver(run.driver)
+        run_log = await self._open_log()
+        try:
+            await clear(context, driver, run.sandbox)
+            ending = await self._kept(driver, run_log, self._as_ordered(ending))
+        finally:
+            run_log.close()
+        await self._close_up(driver, ending)
+
+    async def end(self, ending: Ending) -> None:
+        """Store how it ended; from here on its row says so, and nothing more of it is driven."""
+        await self._context.database.write(Share(end_all, Ended(self.claimed.run, ending, self._policy)))
+        self.over = True
+
+    async def _stands(self) -> bool:
+        """Read the row once this run can be reached by whoever ends its task: a cancel that was stored between the
+        claim, or an earlier look, and now asks here (R24, R96). False when the run has ended."""
+        row = await self._context.database.one(RUNS["standing"], {"id": self.id})
+        if row is None or row["state"] == RunState.ENDED:
+            return False
+        if row["asked"] is not None:  # the engine before this one died over it
+            self._killed_by = self._killed_by or row["asked_by"] or ""
+            self.ask_end(ExitCause(row["asked"]))
+        if row["cancelling"]:
+            self.ask_end(ExitCause.CANCELLED)
+        self.claimed = replace(self.claimed, run=run_from(row))
+        self.started = self.started or self.claimed.run.state is RunState.RUNNING
+        return True
+
+    async def _kept(self, driver: Driver, run_log: RunLog, ending: Ending) -> Ending:
+        """Keep what outlives its work folder, say so in its log and seal that."""
+        context = self._context
+        if self.started or self.claimed.run.state is not RunState.CREATED:
+            await fetch_back(driver, self.claimed.run)
+        await keep_artifacts(context, self.claimed, driver, run_log)
+        ending = await keep_work(context, self.claimed, driver, ending)
+        for sentence in (ending.message.splitlines()[0], *kept_words(context, self.claimed.run, ending)):
             run_log.note(sentence, context.clock.now())
         run_log.seal()
-        await context.database.write(lambda tx: end_run(tx, run, ending, self._policy))
-        self.over = True
-        await remove_sandbox(context, driver, run.sandbox, None if ending.unkept else run.id)
-        await context.database.write(self._tell_removed)
+        return ending
+
+    async def _close_up(self, driver: Driver, ending: Ending) -> None:
+        if not ending.unkept:
+            await lay_to_rest(driver, self.claimed.run)  # while its row says that nobody else has it
+        await self.end(ending)
+        await remove_sandbox(self._context, driver, self.claimed.run.sandbox, None if ending.unkept else self.id)
+        if self.claimed.run.pin is not None:
+            await remove_rests(self._context, driver)
+        await self._context.database.write(lambda tx: tell_removed(tx, self.claimed.run))
 
     def _as_ordered(self, ending: Ending) -> Ending:
-        """A run that an operator killed is no failure of its task, and waits for a word (R32)."""
-        if not self._killed_by or ending.cause is not ExitCause.CANCELLED:
-            return ending
-        return replace(ending, message=f"killed by {self._killed_by}", killed=True)
+        context, run = self._context, self.claimed.run
+        return as_ordered(ending, run, self._killed_by, context.clock.now(), context.settings.sandbox.stop_grace)
 
     async def _open_log(self) -> RunLog:
         paths, limit = self._context.paths, self._context.settings.sandbox.log_limit
         self.log = await asyncio.to_thread(RunLog.open, paths.run_log(self.id), limit, self.redactor)
         return self.log
 
-    def _tell_removed(self, tx: Tx) -> None:
-        run = self.claimed.run
-        tx.emit(EventType.SANDBOX_REMOVED, goal=run.goal, task=run.task, run=run.id, name=run.sandbox)
-
     async def _execute(self, driver: Driver, run_log: RunLog) -> Ending:
         run = self.claimed.run
         started_at = run.started_at
         if run.state is not RunState.RUNNING:
             try:
-                started_at = await self._start(driver)
+                started_at = await start_sandbox(self._context, driver, self.claimed, self._asked, self._door)
+            except StoreError:
+                raise  # nothing can be stored about it either: it is driven again
             except (PilothouseError, OSError) as error:
-                return self._not_started(error, away=await is_away(driver, error))
+                return await not_started(driver, self.claimed, error, self.redactor)
+        else:
+            await self._door.reopen(driver, run_log)
         if started_at is None:
             return Ending(ExitCause.CANCELLED, "cancelled before it started")
+        self.started = True
         return await self._follow(driver, run_log, started_at)
-
-    async def _start(self, driver: Driver) -> datetime | None:
-        """Make the sandbox; None when the run was asked to end before that."""
-        database, run = self._context.database, self.claimed.run
-        if self.requested is not None:
-            return None
-        await self._remove_earlier(driver)
-        spec = await prepare(self._context, driver, self.claimed)
-        if run.state is RunState.CREATED:
-            await database.write(lambda tx: mark_starting(tx, run.id))
-        if self.requested is not None:
-            return None
-        started = await driver.start(spec)
-        await database.write(lambda tx: mark_started(tx, run, started.container_id, adopted=started.adopted))
-        return self._context.clock.now()
-
-    async def _remove_earlier(self, driver: Driver) -> None:
-        """A start whose effect was never known may have left a sandbox: it goes before its task gets another (R19)."""
-        run = self.claimed.run
-        if run.n > 1:
-            for row in await self._context.database.all(RUNS["perhaps_alive"], {"task": run.task}):
-                await driver.remove(SafeName(row["sandbox"]))
-
-    def _not_started(self, error: Exception, *, away: bool) -> Ending:
-        message = self.redactor.text(getattr(error, "message", str(error)) or type(error).__name__)
-        hint = getattr(error, "hint", "")
-        log.warning("%s did not start: %s", self.id, message)
-        permanent = isinstance(error, NotFound | Invalid | Conflict)
-        words = f"it could not start: {message}" + (f" ({hint})" if hint else "")
-        return Ending(ExitCause.START_ERROR, words, permanent=permanent, below=not permanent, away=away)
 
     async def _follow(self, driver: Driver, run_log: RunLog, started_at: datetime) -> Ending:
         name = SafeName(self.claimed.run.sandbox)
+        self.pulse.begin(run_log.total)
         # A log that cannot be read keeps no run from ending: its follower is a task of its own (HARDENING case 49).
         pace = Pace(self._context.watched)
+        transcript = Transcript(self._context, self.claimed, self.signs, self.ask_end)
+        await transcript.begin(run_log)
         capturing = self._context.crew.start(
-            f"log {name}", self._capture(driver, name, run_log, pace), on_crash=Consequence.REPORT
+            f"log {name}",
+            self._capture(driver, name, run_log, transcript.paced(pace.rest)),
+            on_crash=Consequence.REPORT,
         )
         try:
             async with asyncio.TaskGroup() as group:
@@ -172,38 +212,40 @@ class LiveRun:
                 watching.cancel()
                 measuring.cancel()
             pace.hurry()
-            _, late = await asyncio.wait({capturing}, timeout=CAPTURE_GRACE)
-            if late:
+            if not await read_out(self._context.clock, capturing, run_log):
                 run_log.gap("the rest of the output could not be read in time", self._context.clock.now())
+            await transcript.end(run_log)
         finally:
             capturing.cancel()
+            transcript.let_go()
         return self._diagnosed(ended, run_log)
 
-    async def _capture(self, driver: Driver, name: SafeName, run_log: RunLog, pace: Pace) -> None:
+    async def _capture(self, driver: Driver, name: SafeName, run_log: RunLog, rest: Rest) -> None:
         try:
-            await capture(driver, name, run_log, pace.rest)
+            await capture(driver, name, run_log, rest)
         except PilothouseError as error:
             run_log.note(f"the log is not complete: {error.message}", self._context.clock.now())
 
     async def _watch(self, driver: Driver, name: SafeName, run_log: RunLog, started_at: datetime) -> None:
         """Stop the sandbox when it is asked to end, at its timeout, or when it has been silent for too long."""
         await self._begin_clocks(driver, name, started_at)
-        seen = run_log.total
         while self.requested is None:
-            if run_log.total != seen:
-                seen = run_log.total
+            self.pulse.listen(run_log.total, self.signs)
+            if self.signs.heard():
                 self.clocks.heard()
             passed = self.clocks.passed()
             if passed is None:
-                await self._asked_within(self.clocks.next_look(IDLE_SAMPLE))
+                await self.asked_within(self.clocks.next_look(IDLE_SAMPLE))
             else:
                 self.ask_end(passed)
-        await self._order(lambda: self._stop(driver, name), "stopped")
+        await store_asked(self._context.database, self.id, self.requested, self._killed_by)
+        await insist(self._context.clock, name, lambda: self._stop(driver, name), "stopped")
 
     async def _measure(self, driver: Driver) -> None:
         """End the run when its work folder outgrows what it may hold."""
         limit = self._context.settings.sandbox.work_limit
-        held = await outgrown(self._context.clock, driver.work_folder(self.id), limit)
+        work = driver.work_folder(self.id)
+        held = await outgrown(self._context.clock, work, limit, outbox_of(work))
         self._spent = f"its work folder grew to {format_size(held)}, and `sandbox.work_limit` is {format_size(limit)}"
         self.ask_end(ExitCause.BUDGET)
 
@@ -214,9 +256,10 @@ class LiveRun:
             stood = await frozen_seconds(self._context.database, self.id, now)
         self.clocks.begin((now - started_at).total_seconds() - stood)
         if self.claimed.run.frozen and self.clocks.frozen:
-            await self._order(lambda: driver.pause(name), "frozen again")
+            await insist(self._context.clock, name, lambda: driver.pause(name), "frozen again")
 
-    async def _asked_within(self, seconds: float) -> None:
+    async def asked_within(self, seconds: float) -> None:
+        """Return when it is asked to end, or after that time."""
         try:
             async with asyncio.timeout(seconds):
                 await self._asked.wait()
@@ -232,19 +275,6 @@ class LiveRun:
         else:
             await driver.stop(name, self._context.settings.sandbox.stop_grace)
 
-    async def _order(self, order: Callable[[], Awaitable[None]], what: str) -> None:
-        """Keep at it until the daemon has taken the order: a call that failed has no known effect."""
-        while True:
-            try:
-                await order()
-            except (DaemonUnavailable, OutcomeUnknown) as error:
-                log.warning("%s could not be %s yet: %s", self.claimed.run.sandbox, what, error.message)
-                await self._context.clock.sleep(1.0)
-            except (NotFound, Conflict):
-                return  # it has ended: whoever waits for that is told
-            else:
-                return
-
     def _diagnosed(self, ended: Exit, run_log: RunLog) -> Ending:
         limits = self.claimed.task.spec.sandbox
         run_log.flush()
@@ -257,25 +287,14 @@ class LiveRun:
 
     async def _merge(self) -> Ending:
         context, run = self._context, self.claimed.run
+        if self.requested is not None:
+            return Ending(ExitCause.CANCELLED, "cancelled before it started")
         run_log = await self._open_log()
         if run.state is RunState.CREATED:
-            await context.database.write(lambda tx: mark_starting(tx, run.id))
+            await context.database.write(Share(mark_all_starting, run.id))
         if run.state is not RunState.RUNNING:
-            await context.database.write(lambda tx: mark_started(tx, run, None, adopted=False))
+            await context.database.write(Share(mark_all_started, Begun(run, None)))
         ending = await merge(context, self.claimed)
         run_log.note(ending.message.splitlines()[0], context.clock.now())
         run_log.seal()
         return ending
-
-
-async def remove_sandbox(context: Context, driver: Driver, sandbox: str, run: str | None) -> None:
-    """Remove a sandbox that has ended, and the folders of `run` when its work is kept; what a daemon does not take is
-    left to the next reconcile."""
-    name = SafeName(sandbox)
-    try:
-        await driver.kill(name)
-        if run is not None:
-            await clean_up(context, driver, run)
-        await driver.remove(name)  # last: while it is listed, the next engine finds what this one could not finish
-    except PilothouseError as error:
-        log.warning("%s is not removed yet: %s", sandbox, error.message)

@@ -3,29 +3,38 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 from engine.about import about
+from engine.dispatch.agents import AgentBusy
+from engine.dispatch.announcing import Announcing
 from engine.dispatch.answers import Answers
-from engine.dispatch.claims import CapReached, Claimed, Limits, claim
+from engine.dispatch.aside import Aside, Want
+from engine.dispatch.claims import CapReached, Claimed, Limits, Wanted, claim_all
 from engine.dispatch.context import Context
-from engine.dispatch.deadlines import fire_deadlines, next_due
-from engine.dispatch.gates import open_ready_gate
+from engine.dispatch.cooldowns import PART, CoolingDown
+from engine.dispatch.due import due_after, seconds_left, time_waits
+from engine.dispatch.gates import open_ready_gates
 from engine.dispatch.graph import Graph, Node
 from engine.dispatch.live import LiveRuns
 from engine.dispatch.loading import load_graph
 from engine.dispatch.memory import MemoryShort
+from engine.dispatch.objections import Objections
 from engine.dispatch.outage import DispatchPaused
-from engine.dispatch.steps import GOALS
-from engine.dispatch.waiting import announce_waiting
-from engine.errors import Conflict, StoreError
+from engine.dispatch.pinned import Occupied
+from engine.dispatch.spawn_window import SpawnWindow
+from engine.dispatch.steps import GOALS, TESTERS
+from engine.dispatch.testers.beside import Testers
+from engine.dispatch.timetable import Timetable
+from engine.errors import Conflict, StoreError, Unreadable
 from engine.events import EventType
 from engine.model import FINAL_GOAL_STATES, GoalState
-from engine.store import Committed, Tx
+from engine.store import Committed, Share, TaskMoved, Tx
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 LOOK_PAST = 16  # ready tasks too big for the free memory that one pass looks past, for a smaller one
 STORE_RETRY = 1.0  # seconds between passes while the store takes no writes
@@ -33,37 +42,48 @@ SAFETY_TIMER = 5.0  # seconds: wall clocks jump; a pass looks at stored times at
 
 
 class Scheduler:
-    """Owns the graphs of all unended goals and decides what starts next. `trouble`: why nothing can be stored."""
+    """Owns the graphs of all unended goals and decides what starts next. `trouble`: why nothing can be stored;
+    `aside`: why nothing starts in a goal, by its id."""
 
     def __init__(self, context: Context, live: LiveRuns, answers: Answers) -> None:
         self._context = context
         self._live = live
-        self._answers = answers
         self._graphs: dict[str, Graph] = {}
         self._active: set[str] = set()
-        self._announced: set[str] = set()
-        self._starts: deque[float] = deque()
+        self._unread: set[str] = set()
+        self._loading: list[tuple[str, list[TaskMoved]]] = []
+        self._announcing = Announcing(context)
+        self._objections = Objections(context.database, context.ids)
+        self.window = SpawnWindow(context)
+        self._testers = Testers(context, live, self.window)
         self._wake = asyncio.Event()
-        self._due_changed = True
-        self._next_due: datetime | None = None
+        self._passing = asyncio.Lock()
+        self._timetable = Timetable(context, answers)
+        self.book = self._timetable.book
         self.draining = False
         self.trouble: str | None = None
+        self.aside: dict[str, str] = {}
         self.dispatching = True
         live.on_room = self._wake.set
 
-    # -- what happens elsewhere -------------------------------------------------------------------------------------
-
     def follow(self, committed: Committed) -> None:
         """Apply what a commit made true; called on the event loop before its writers hear of it."""
+        self._objections.follow(committed)
+        self._testers.follow(committed)
         for moved in committed.moved:
+            for goal, missed in self._loading:
+                if goal == moved.goal:
+                    missed.append(moved)
             graph = self._graphs.get(moved.goal)
             if graph is not None:
-                graph.apply(moved.task, moved.to, moved.not_before)
-                self._announced.discard(moved.goal)
+                graph.apply(moved.task, moved.to, moved.not_before, due_after(self._context.clock, moved))
+                self._announcing.moved(moved.goal)
         for event in committed.events:
             group = event.type.split(".")[0]
-            if group in ("gate", "decision"):
-                self._due_changed = True
+            if group in ("gate", "decision") or event.data.get("part") == PART:
+                self._timetable.changed = True
+            elif group == "schedule":
+                self.book.changed = True
             elif event.type is EventType.ENGINE_DISPATCH:
                 self._switched(bool(event.data["on"]))
             elif group == "goal" and event.goal is not None:
@@ -72,49 +92,84 @@ class Scheduler:
             self._wake.set()
 
     def _goal_changed(self, goal: str, state: object) -> None:
+        if state is not None:
+            self.aside.pop(goal, None)
         if state in FINAL_GOAL_STATES:
+            self.book.changed = True  # a start may have waited for its end
             self._graphs.pop(goal, None)
+            self._announcing.ended(goal)
+            self._testers.forget(goal)
         if state == GoalState.ACTIVE:
             self._active.add(goal)
-            self._announced.discard(goal)
+            self._announcing.went_on(goal)
             if goal in self._graphs:
                 self._graphs[goal].requeue()
+            else:
+                self._unread.add(goal)
         elif state is not None:
             self._active.discard(goal)
+
+    def set_aside(self, goal: str, why: str) -> None:
+        """A row of this goal cannot be read: nothing starts in it before it is paused and resumed, or ends (R16)."""
+        if goal not in self.aside:
+            log.error("nothing starts in %s: %s", goal, why)
+        self.aside[goal] = f"nothing starts in {goal}: {why}"
+        self._active.discard(goal)
 
     def _switched(self, on: bool) -> None:
         self.dispatching = on
         for graph in self._graphs.values() if on else ():
             graph.requeue()
 
-    def knows(self, goal: str) -> bool:
-        """Whether its tree is followed; that of an ended goal is not."""
-        return goal in self._graphs
+    def look_again(self, goal: str = "") -> None:
+        """Settings changed what may start, or an edit the tree of a goal, which is then read anew."""
+        self._unread |= self._graphs.keys() & {goal}
+        self._timetable.changed = True
+        self._wake.set()
+
+    async def replant(self, goal: str, unit: Callable[[Tx], T]) -> T:
+        """Commit a change of a goal's tree between two passes: nothing is claimed by the order it had before."""
+        async with self._passing:
+            done = await self._context.database.write(unit)
+            self.look_again(goal)
+            return done
 
     async def add_goal(self, goal: str) -> None:
-        """Load a goal's tree; from here on commits keep it up to date."""
+        """Load a goal's tree, anew when it is followed already; from here on commits keep it up to date."""
 
-        def load(tx: Tx) -> tuple[Graph, str, bool]:
-            row = tx.one(GOALS["get"], {"id": goal})
+        def load(tx: Tx) -> tuple[Graph, str, bool, bool]:
+            row, tested = tx.one(GOALS["get"], {"id": goal}), tx.one(TESTERS["any"], {"goal": goal}) is not None
             assert row is not None
-            return load_graph(tx.connection, goal), row["state"], bool(row["cancelling"])
+            graph = load_graph(tx.connection, goal, self._context.clock.monotonic)
+            return graph, row["state"], bool(row["cancelling"]), tested
 
-        graph, state, cancelling = await self._context.database.write(load)
+        under_way: tuple[str, list[TaskMoved]] = (goal, [])
+        self._loading.append(under_way)
+        try:
+            graph, state, cancelling, tested = await self._context.database.write(load)
+        finally:
+            self._loading.remove(under_way)
+        time_waits(graph.nodes.values(), self._context.clock)
+        for moved in under_way[1]:  # before or after it was read: the last word is the same
+            graph.apply(moved.task, moved.to, moved.not_before, due_after(self._context.clock, moved))
         if state in FINAL_GOAL_STATES:
+            self._unread.discard(goal)
             return
         self._graphs[goal] = graph
+        if tested:
+            self._testers.know(goal)
+        self._unread.discard(goal)
         if state == GoalState.ACTIVE and not cancelling:
             self._active.add(goal)
         self._wake.set()
-
-    # -- the loop ---------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Pass after pass until cancelled."""
         while True:
             self._wake.clear()
             try:
-                until = await self._pass()
+                async with self._passing:
+                    until = await self._pass()
             except StoreError as error:
                 until = self._hold(error)
             else:
@@ -125,12 +180,17 @@ class Scheduler:
             except TimeoutError:
                 continue
 
+    async def at_rest(self) -> None:
+        """Return once the pass under way is over: after a drain, nothing is claimed from here on (R97)."""
+        async with self._passing:
+            return
+
     def _hold(self, error: StoreError) -> float:
         """Nothing starts while the store takes no writes; what this pass had taken up waits for the next one."""
         if self.trouble is None:
             log.error("dispatch is held: %s (%s)", error.message, error.hint)
         self.trouble = f"nothing starts: {error.message} ({error.hint})"
-        self._due_changed = True
+        self._timetable.changed = self.book.changed = True
         for graph in self._graphs.values():
             graph.requeue()
         return STORE_RETRY
@@ -143,48 +203,37 @@ class Scheduler:
     async def _pass(self) -> float:
         """Do what can be done; seconds until time alone may allow more."""
         now = self._context.clock.now()
-        await self._fire_due(now)
-        waits = [SAFETY_TIMER]
-        if self._next_due is not None:
-            waits.append((self._next_due - now).total_seconds())
-        if not self.draining and self.dispatching:
-            waits += await self._start_ready(now)
-            await self._announce()
+        for goal in sorted(self._unread):  # started or reopened; read here, so that no store error can lose one
+            await self.add_goal(goal)
+        await self._timetable.fire(now)
+        await self._objections.settle()
+        waits, aside = [SAFETY_TIMER, *self._timetable.waits(now)], Aside()
+        starts = self.dispatching and not self.draining
+        waits += await self._start_ready(aside) if starts else ()
+        graphs = [(goal, graph) for goal, graph in sorted(self._graphs.items()) if goal in self._active]
+        waits += await self._testers.level(aside, graphs, starts=starts, over=self.draining)
+        waits += await self._announcing.tell(graphs) if starts else ()
         return max(0.0, min(waits))
 
-    async def _fire_due(self, now: datetime) -> None:
-        database = self._context.database
-        if self._due_changed or (self._next_due is not None and self._next_due <= now):
-            self._due_changed = False
-            await self._answers.apply_due(now)
-            await fire_deadlines(database, now)
-            self._next_due = await next_due(database)
-
-    async def _start_ready(self, now: datetime) -> list[float]:
+    async def _start_ready(self, aside: Aside) -> list[float]:
         """Claim and start batch after batch; returns waits in seconds for what only time holds."""
         waits: list[float] = []
         too_big: list[Node] = []
         while True:
-            opened = await self._open_gates()
-            chosen, waited = self._choose(now)
-            waits += waited
-            passed_over = len(too_big)
-            started = await self._claim(chosen, waits, too_big)
-            if not opened and not started and not passed_over < len(too_big) < LOOK_PAST:
+            opened = await open_ready_gates(self._context, sorted(self._active), self._graphs)
+            if self.draining:  # while the gates were opened
                 break
-        for node in too_big:
+            chosen, waited = self._choose(aside)
+            waits += waited
+            passed_over, held = len(too_big), aside.holds
+            started = await self._claim(chosen, waits, too_big, aside)
+            if not (opened or started or held < aside.holds or passed_over < len(too_big) < LOOK_PAST):
+                break
+        for node in (*too_big, *aside.nodes):
             self._graphs[node.goal].put_back(node)
         return waits
 
-    async def _open_gates(self) -> int:
-        """Open every ready gate of an active goal: a wait takes no room."""
-        opened = 0
-        for goal in sorted(self._active & self._graphs.keys()):
-            while (node := self._graphs[goal].pop_gate()) is not None:
-                opened += await open_ready_gate(self._context, node)
-        return opened
-
-    def _choose(self, now: datetime) -> tuple[list[Node], list[float]]:
+    def _choose(self, held: Aside) -> tuple[list[Node], list[float]]:
         """The next tasks, one goal after the other, as far as caps and the spawn window reach."""
         room = self._room()
         chosen: list[Node] = []
@@ -195,8 +244,10 @@ class Scheduler:
             node = self._graphs[turns[0]].pop()
             if node is None:
                 turns.popleft()
-            elif node.not_before is not None and node.not_before > now:
-                waits.append((node.not_before - now).total_seconds())
+            elif held.held(node):
+                held.nodes.append(node)
+            elif (left := seconds_left(node, self._context.clock)) > 0:
+                waits.append(left)
                 aside.append(node)
             else:
                 room -= 1
@@ -204,47 +255,41 @@ class Scheduler:
                 turns.rotate(-1)
         for node in aside:
             self._graphs[node.goal].put_back(node)
-        return chosen, waits + (self._window_frees() if room <= 0 else [])
+        return chosen, waits + (self.window.frees() if room <= 0 else [])
 
     def _room(self) -> int:
-        settings = self._context.settings.engine
-        horizon = self._context.clock.monotonic() - settings.spawn_window
-        while self._starts and self._starts[0] <= horizon:
-            self._starts.popleft()
-        return min(settings.max_parallel - len(self._live), settings.spawn_rate - len(self._starts))
+        return min(self._context.settings.engine.max_parallel - len(self._live), self.window.room())
 
-    def _window_frees(self) -> list[float]:
-        settings = self._context.settings.engine
-        if len(self._starts) < settings.spawn_rate:
-            return []
-        return [self._starts[0] + settings.spawn_window - self._context.clock.monotonic()]
-
-    def window(self) -> float:
-        """Seconds until one more may start as far as the spawn window goes; 0 when it may at once."""
-        return max([0.0, *self._window_frees()])
-
-    async def _claim(self, nodes: Sequence[Node], waits: list[float], too_big: list[Node]) -> int:
+    async def _claim(self, nodes: Sequence[Node], waits: list[float], too_big: list[Node], aside: Aside) -> int:
         """Claim each in one group commit; start the runs that were won. Adds to `waits` what a paused dispatch waits
-        for, and to `too_big` what does not fit into the host's memory."""
+        for, to `too_big` what does not fit into the host's memory, to `aside` what its agent holds."""
         context = self._context
         settings = context.settings.engine
-        limits = Limits(settings.max_parallel, context.memory_room(), settings.breaker_window)
-        units = [partial(claim, task=n.id, limits=limits, ids=context.ids, engine=context.engine) for n in nodes]
-        results = await asyncio.gather(*map(context.database.write, units), return_exceptions=True)
+        limits = Limits(settings.max_parallel, context.memory_room(), settings.breaker_window, context.settings.agents)
+        many = partial(claim_all, limits=limits, ids=context.ids, engine=context.engine)
+        units = [Share(many, Wanted(node.id, node.not_before)) for node in nodes]
+        results = await context.database.write_all(units)
         started, refused = 0, None
         for node, result in zip(nodes, results, strict=True):
             if isinstance(result, Claimed):
-                self._starts.append(context.clock.monotonic())
+                self.window.take()
+                context.metrics.ready(node.id, node.ready_since)
                 if result.run.id not in self._live:  # a reconcile may have met the row first
                     self._live.start(result)
                 started += 1
             elif isinstance(result, CapReached):
                 self._graphs[node.goal].put_back(node)
+                aside.wants.append(Want(goal=node.goal))
             elif isinstance(result, DispatchPaused):
                 self._graphs[node.goal].put_back(node)
                 waits.append(result.seconds)
+            elif isinstance(result, Unreadable):
+                self.set_aside(node.goal, result.message)
+            elif isinstance(result, AgentBusy | CoolingDown | Occupied):
+                aside.hold(node, result)
             elif isinstance(result, MemoryShort):
                 too_big.append(node)
+                aside.wants.append(Want())
             elif isinstance(result, Conflict):
                 with about(goal=node.goal, task=node.id):
                     log.info("%s was not claimed: %s", node.key, result.message)
@@ -253,10 +298,3 @@ class Scheduler:
         if refused is not None:  # told once every claim that was won has its run
             raise refused
         return started
-
-    async def _announce(self) -> None:
-        for goal in sorted(self._active - self._announced):
-            graph = self._graphs.get(goal)
-            if graph is not None and graph.live == 0:
-                self._announced.add(goal)
-                await self._context.database.write(partial(announce_waiting, goal=goal))

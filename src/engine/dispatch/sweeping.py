@@ -9,10 +9,12 @@ from pathlib import Path
 
 from engine.api import Leftover, LeftoverKind, Sweep, SweepOrder
 from engine.dispatch.context import Context
-from engine.dispatch.preparation import IO_SUFFIX, clean_up
+from engine.dispatch.preparation import clean_up
 from engine.dispatch.recovery import remove_leftover
+from engine.dispatch.resting import found_at_rest
 from engine.dispatch.salvage import salvage
 from engine.dispatch.steps import GOALS, RUNS
+from engine.dispatch.way_out import IO_SUFFIX
 from engine.errors import PilothouseError
 from engine.model import FINAL_GOAL_STATES, DriverName, RunRecord, RunState
 from engine.sandbox.driver import Driver, OwnedSandbox
@@ -76,6 +78,8 @@ class Sweeper:
             except PilothouseError as error:
                 self._unknown.append(f"work folders of {name}: {error.message}")
                 continue
+            at_rest = await found_at_rest(self._context, driver, FINAL_GOAL_STATES)
+            found += [await self._rest(path) for path in at_rest]
             names = {path.name.removesuffix(IO_SUFFIX) for path in await asyncio.to_thread(_folders, place)}
             for run_name in sorted(names):
                 run = await self._ended(run_name)
@@ -91,6 +95,13 @@ class Sweeper:
         if unkept:
             return leftover.model_copy(update={"note": unkept})
         return await self._removed(leftover, clean_up(self._context, driver, run.id))
+
+    async def _rest(self, path: Path) -> Leftover:
+        """What the pinned sandbox of an ended goal left: what counts of it was kept when its runs ended."""
+        leftover = Leftover(kind=LeftoverKind.WORK, name=str(path), size=await _size(path))
+        if self._order.dry_run:
+            return leftover
+        return await self._removed(leftover, asyncio.to_thread(remove_folder, path))
 
     async def _logs(self) -> list[Leftover]:
         if self._order.logs_older_than is None:

@@ -17,6 +17,12 @@ def is_on(connection: sqlite3.Connection) -> bool:
     return row is None or row["value"] != OFF
 
 
+def require_position_on(position: str | None) -> None:
+    """Conflict while the fact, as it was read inside this very transaction, says that it is off."""
+    if position == OFF:
+        raise Conflict("dispatch is off: nothing starts", hint="pilothouse dispatch on")
+
+
 def switch(tx: Tx, on: bool, by: str) -> None:
     """Store the position; told only when it is another one."""
     if is_on(tx.connection) != on:
@@ -26,5 +32,4 @@ def switch(tx: Tx, on: bool, by: str) -> None:
 
 def require_on(tx: Tx) -> None:
     """Conflict while it is off: asked inside the claim, so that nothing slips through."""
-    if not is_on(tx.connection):
-        raise Conflict("dispatch is off: nothing starts", hint="pilothouse dispatch on")
+    require_position_on(None if is_on(tx.connection) else OFF)

@@ -102,6 +102,8 @@ def load_document(source: str, problems: Problems) -> Value | None:
 
 def _report(error: yaml.YAMLError, source: str, problems: Problems) -> None:
     match error:
+        case yaml.MarkedYAMLError(problem_mark=mark) if mark is not None and "nesting depth" in str(error.problem):
+            problems.add(mark.line + 1, f"nested deeper than {DEEPEST} levels", "flatten the groups")
         case yaml.MarkedYAMLError(problem_mark=mark) if mark is not None:
             began = error.context_mark
             since = f" from line {began.line + 1}" if began is not None and began.line != mark.line else ""
@@ -137,7 +139,8 @@ class _Builder:
         line = event.start_mark.line + 1 if event.start_mark is not None else 1
         match event:
             case yaml.ScalarEvent():
-                self._require_safe(event.tag, line)
+                if event.tag is not None:
+                    self._require_safe(event.tag, line)
                 null = not event.style and event.tag is None and event.value in NULLS
                 self._named(event.anchor, Scalar(line, event.value, null), _Weight(1, len(event.value)))
             case yaml.SequenceStartEvent():

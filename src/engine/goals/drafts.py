@@ -1,11 +1,25 @@
 """A task while its file is being read: everything a TaskSpec holds, with lines, before the tree is checked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.goals.fields import Word
 from engine.goals.outline import Outline
-from engine.model import GateSpec, MergeSpec, OnFailure, Order, SandboxLimits, TaskKind, TaskSpec
+from engine.model import (
+    Budget,
+    GateSpec,
+    MergeSpec,
+    OnFailure,
+    OnReject,
+    Order,
+    SandboxLimits,
+    SessionPolicy,
+    StallSpec,
+    TaskKind,
+    TaskSpec,
+    TestersSpec,
+    VerdictKind,
+)
 
 ROOT = "root"
 """The key of a goal's own root task; no task of a file may use it."""
@@ -19,7 +33,11 @@ class Draft:
     title: str
     line: int
     kind: TaskKind | None = None
+    description: str = ""
     run: str | tuple[str, ...] | None = None
+    agent: str | None = None
+    prompt: str = ""
+    provider: str | None = None
     merge: MergeSpec | None = None
     gate: GateSpec | None = None
     rework: Word | None = None
@@ -32,7 +50,22 @@ class Draft:
     priority: int = 0
     requires_approval: bool = False
     artifacts: tuple[str, ...] = ()
+    budget: Budget | None = None
+    stall: StallSpec | None = None
     children: list["Draft"] = field(default_factory=list)
+    planned_by: Word | None = None
+    testers: TestersSpec | None = None
+    stored: str | None = None  # the id of a task that a goal has already; its line is 0
+    pin: str | None = None  # of a stored task
+    session: SessionPolicy | None = None
+    continues: Word | None = None
+    verdict: VerdictKind = VerdictKind.EXIT
+    on_reject: OnReject | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether a run of it does something: a command or an agent."""
+        return self.run is not None or self.agent is not None
 
 
 def in_tree_order(root: Draft) -> Iterator[Draft]:
@@ -55,8 +88,8 @@ def outline_of(drafts: Sequence[Draft]) -> Outline:
             draft.id,
             parents.get(id(draft)),
             sequential=draft.order is Order.SEQUENTIAL,
-            works=draft.run is not None,
-            group=bool(draft.children),
+            works=draft.works,
+            group=draft.kind is TaskKind.GROUP,
         )
     for index, draft in enumerate(drafts):
         outline.needs[index] = [
@@ -67,8 +100,9 @@ def outline_of(drafts: Sequence[Draft]) -> Outline:
     return outline
 
 
-def build_specs(drafts: Sequence[Draft], rework: dict[str, str]) -> TaskSpec:
-    """The root TaskSpec of sound drafts in tree order; `rework` names a task per gate."""
+def build_specs(drafts: Sequence[Draft], rework: Mapping[str, str], pins: Mapping[str, str]) -> TaskSpec:
+    """The root TaskSpec of sound drafts in tree order; `rework` names a task per gate, `pins` the sandbox
+    per task that shares one."""
     built: dict[int, TaskSpec] = {}
     for draft in reversed(drafts):
         gate = draft.gate
@@ -79,8 +113,12 @@ def build_specs(drafts: Sequence[Draft], rework: dict[str, str]) -> TaskSpec:
             id=draft.id,
             title=draft.title,
             kind=draft.kind,
+            description=draft.description,
             line=draft.line,
             run=draft.run,
+            agent=draft.agent,
+            prompt=draft.prompt,
+            provider=draft.provider,
             merge=draft.merge,
             gate=gate,
             sandbox=draft.sandbox,
@@ -92,6 +130,13 @@ def build_specs(drafts: Sequence[Draft], rework: dict[str, str]) -> TaskSpec:
             priority=draft.priority,
             requires_approval=draft.requires_approval,
             artifacts=draft.artifacts,
+            budget=draft.budget,
+            stall=draft.stall,
+            pin=pins.get(draft.id),
+            verdict=draft.verdict,
+            on_reject=draft.on_reject,
+            planned_by=None if draft.planned_by is None else draft.planned_by.text,
+            testers=draft.testers,
             tasks=tuple(built.pop(id(child)) for child in draft.children),
         )
     return built[id(drafts[0])]

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from engine.api import PlanTask, PlanView
+from engine.goals.drafts import ROOT
 from engine.goals.outline import Outline, end_of, start_of
-from engine.model import GoalSpec, Order, TaskKind, TaskSpec
+from engine.model import GoalSpec, Order, SandboxLimits, TaskKind, TaskSpec, TestersSpec, Then, VerdictKind
+from engine.model.destinations import EGRESS
 from engine.units import format_duration, format_size
 
 SHORT = 72
@@ -100,10 +102,19 @@ def _does(task: TaskSpec) -> str:
         return f"merge into {task.merge.into}"
     if task.gate is not None:
         return _short(f"asks: {task.gate.question or f'May {task.title} pass?'}")
+    if task.agent is not None:
+        return _short(f"agent {task.agent}: {task.prompt}")
     if task.run is not None:
         return _short(task.run if isinstance(task.run, str) else " ".join(task.run))
     require = "" if task.require == "all" else f", {task.require} of them must be done"
-    return f"{len(task.tasks)} {'task' if len(task.tasks) == 1 else 'tasks'}, {task.order}{require}"
+    testers = "" if task.testers is None else f", {_testers(task.testers)}"
+    return f"{len(task.tasks)} {'task' if len(task.tasks) == 1 else 'tasks'}, {task.order}{require}{testers}"
+
+
+def _testers(testers: TestersSpec) -> str:
+    """`beside testers: 0.5 for each worker, 2 at most, 3 tasks each`."""
+    tasks = "1 task" if testers.batch == 1 else f"{testers.batch} tasks"
+    return f"beside testers: {testers.ratio:g} for each worker, {testers.max} at most, {tasks} each"
 
 
 def _short(text: str) -> str:
@@ -116,15 +127,36 @@ def _limits(task: TaskSpec) -> str:
     if task.gate is not None:
         gate = task.gate
         ends = f"{format_duration(gate.deadline)}, then {gate.on_deadline}" if gate.deadline else "no deadline"
-        return f"{ends} · risk {gate.risk}" + (f" · changes go to {gate.rework}" if gate.rework else "")
-    if task.run is None:
+        changes = [f"changes go to {gate.rework}"] if gate.rework and task.on_reject is None else []
+        return " · ".join([ends, f"risk {gate.risk}", *changes, *_judged(task)])
+    if not task.sandboxed:
         return "by the engine" if task.merge is not None else f"on failure {task.on_failure}"
     limits = task.sandbox
     words = [format_size(limits.memory), f"{limits.cpus:g} cpu", f"{limits.pids} processes"]
-    words.append("no network" if limits.network == "none" else f"network {limits.network}")
+    words.append(network_words(limits))
     words.append(f"{format_duration(limits.timeout)}, idle {format_duration(limits.idle_timeout)}")
+    if task.pin is not None:
+        words.append("in the goal's sandbox" if task.pin == ROOT else f"in the sandbox of {task.pin}")
     if limits.image != "auto":
         words.append(f"image {limits.image}")
     if task.retries:
         words.append(f"{task.retries} {'retry' if task.retries == 1 else 'retries'}")
-    return " · ".join(words)
+    return " · ".join([*words, *_judged(task)])
+
+
+def _judged(task: TaskSpec) -> Iterator[str]:
+    if task.verdict is not VerdictKind.EXIT:
+        yield f"verdict by {task.verdict}"
+    if (no := task.on_reject) is not None:
+        times = "once" if no.max_cycles == 1 else f"{no.max_cycles} times"
+        yield f"a no sends {no.rework} back, at most {times}, then {'asks' if no.then is Then.ASK else 'fails'}"
+
+
+def network_words(limits: SandboxLimits) -> str:
+    """What a sandbox can reach: `egress to pypi.org:443, asks about the rest`."""
+    if limits.network == "none":
+        return "no network"
+    if limits.network != EGRESS:
+        return f"network {limits.network}"
+    listed = ", ".join(limits.egress) or "nothing"
+    return f"egress to {listed}" + (", asks about the rest" if limits.ask else "")

@@ -32,6 +32,11 @@ class Problems:
         return bool(self._found)
 
     @property
+    def first(self) -> str | None:
+        """The first one in words, without its line."""
+        return min(self._found).text if self._found else None
+
+    @property
     def many(self) -> bool:
         """More than will be shown: a suggestion for one more is not worth its time."""
         return len(self._found) >= MOST_ROWS
@@ -51,13 +56,15 @@ class Problems:
 def shown(text: str) -> str:
     """Foreign text in backquotes: one line, short, nothing unprintable."""
     short = text if len(text) <= 60 else text[:59] + "…"
+    if short.isprintable():
+        return f"`{short}`"
     return "`" + "".join(char if char.isprintable() else repr(char)[1:-1] for char in short) + "`"
 
 
 def listing(names: Iterable[str]) -> str:
     """`a`, `b`, `c`: at most twelve of them."""
-    every = [shown(name) for name in names]
-    return ", ".join(every[:12]) + (f" and {len(every) - 12} more" if len(every) > 12 else "")
+    every = list(names)
+    return ", ".join(map(shown, every[:12])) + (f" and {len(every) - 12} more" if len(every) > 12 else "")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

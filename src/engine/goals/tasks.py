@@ -4,29 +4,46 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from engine.goals.agent_keys import Profiles, read_agent
+from engine.goals.budgets import read_stall, read_task_budget
 from engine.goals.document import Listing, Table, Value
 from engine.goals.drafts import Draft
-from engine.goals.fields import Fields
+from engine.goals.fields import Fields, Word
 from engine.goals.gates import read_gate
 from engine.goals.keys import BELONGS, COMMON, LATER, LEAF_KINDS, MERGE, TASK
 from engine.goals.problems import Problems, listing, shown
-from engine.goals.sandbox_keys import Limits, layered, read_env, read_sandbox
+from engine.goals.sandbox_keys import Limits, layered, read_env, read_sandbox, require_reach
+from engine.goals.sessions import read_session
+from engine.goals.testers import read_testers
 from engine.goals.variables import Variables
+from engine.goals.verdicts import read_gate_reject, read_verdict
 from engine.model import MergeSpec, OnFailure, Order, SandboxLimits, TaskKind
 
 KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 BAD_BRANCH = re.compile(r"\.\.|//|/\.|\.(/|$)|/$|\.lock(/|$)")
 MOST_RETRIES = 100
+MOST_PLANNED = 10_000  # tasks that a planned group may come to have
 
 
 class TaskReader:
-    """Reads the tasks of one file. `defaults` are sandbox limits under those of each task, the weaker first."""
+    """Reads the tasks of one file. `defaults` are sandbox limits under those of each task, the weaker first;
+    `profiles` the agents of the settings, None when they are not known."""
 
-    def __init__(self, variables: Variables, defaults: Sequence[Limits]) -> None:
+    def __init__(
+        self,
+        variables: Variables,
+        defaults: Sequence[Limits],
+        profiles: Profiles | None = None,
+        *,
+        has_repo: bool = False,
+    ) -> None:
         self._variables = variables
+        self._has_repo = has_repo
         self._problems: Problems = variables.problems
         self._defaults = defaults
+        self._shared: SandboxLimits | None = None
+        self._profiles = profiles
 
     def read_children(self, parent: Draft, node: Value | None) -> None:
         """Append the drafts of a `tasks:` list, and of every list inside it."""
@@ -40,13 +57,18 @@ class TaskReader:
                     waiting.append((draft, inner))
 
     def read_work(self, draft: Draft, fields: Fields) -> None:
-        """What belongs to a task with `run:`."""
+        """What belongs to a task with `run:` or `agent:`."""
         draft.kind = TaskKind.WORK
-        draft.run = _command(fields)
+        own: Limits = {}
+        if fields.has("agent"):
+            own = read_agent(draft, fields, self._profiles)
+        else:
+            draft.run = _command(fields)
         draft.retries = fields.integer("retries", 0, MOST_RETRIES) or 0
         draft.requires_approval = fields.flag("requires_approval") or False
         draft.artifacts = _artifacts(fields)
-        draft.sandbox = self._limits(fields)
+        draft.sandbox = self._limits(fields, own)
+        draft.budget, draft.stall = read_task_budget(fields), read_stall(fields)
 
     def _items(self, node: Value | None) -> list[Value]:
         if isinstance(node, Listing):
@@ -62,17 +84,21 @@ class TaskReader:
         fields = Fields(item, "a task", TASK, self._variables)
         key = self._key(fields)
         draft = Draft(key, (fields.text("title") or key).strip(), fields.line)
+        draft.description = (fields.text("description") or "").strip()
         draft.needs = fields.words("needs")
         draft.priority = fields.integer("priority", -1000, 1000) or 0
         is_a = self._what(fields)
         match is_a:
-            case "run":
+            case "run" | "agent":
+                read_verdict(draft, fields)
                 self.read_work(draft, fields)
+                read_session(draft, fields)
             case "merge":
                 draft.kind, draft.merge = TaskKind.WORK, _merge(fields)
             case "gate":
                 draft.kind = TaskKind.GATE
-                draft.gate, draft.rework = read_gate(fields)
+                draft.gate, draft.rework = read_gate(fields, has_repo=self._has_repo)
+                read_gate_reject(draft, fields)
             case "tasks":
                 return draft, self._group(draft, fields)
             case _:
@@ -93,13 +119,16 @@ class TaskReader:
     def _what(self, fields: Fields) -> str | None:
         """Which of run, merge, gate and tasks this is; keys of another one are reported."""
         said = [kind for kind in LEAF_KINDS if fields.has(kind)]
+        if not said and fields.has("planned_by"):
+            said = ["tasks"]  # all of its tasks are still to come
         if len(said) != 1:
-            # A task that says `agent:` has been told already that this comes later.
-            later = fields.has("agent") or fields.has("prompt") or fields.has("planned_by")
             if said:
                 self._problems.add(fields.line, f"a task has {listing(said)}", "keep one of them")
-            elif not later:
-                self._problems.add(fields.line, "a task does nothing", "add `run:`, `merge:`, `gate:` or `tasks:`")
+            elif fields.has("prompt"):
+                self._problems.add(fields.line_of("prompt"), "a prompt has no agent", "add `agent: PROFILE`")
+            elif not fields.has("planned_by"):
+                todo = "add `run:`, `agent:`, `merge:`, `gate:` or `tasks:`"
+                self._problems.add(fields.line, "a task does nothing", todo)
             return None
         for key in TASK.known:
             if fields.has(key) and key not in COMMON and key not in BELONGS[said[0]]:
@@ -114,11 +143,14 @@ class TaskReader:
         draft.on_failure = fields.choice("on_failure", OnFailure) or OnFailure.STOP
         node = fields.node("tasks")
         size = len(node.items) if isinstance(node, Listing) else 0
-        if isinstance(node, Listing) and not size:
+        if fields.has("planned_by") and (planner := fields.text("planned_by")) is not None:
+            draft.planned_by = Word(planner.strip(), fields.line_of("planned_by"))
+        if isinstance(node, Listing) and not size and draft.planned_by is None:
             self._problems.add(
                 fields.line_of("tasks"), f"the group {shown(draft.id)} has no tasks", "add one or remove it"
             )
-        draft.require = self._require(fields, size)
+        draft.require = self._require(fields, MOST_PLANNED if draft.planned_by is not None else size)
+        draft.testers = read_testers(draft, fields, self.read_work)
         return node
 
     def _require(self, fields: Fields, size: int) -> str:
@@ -135,8 +167,16 @@ class TaskReader:
             return str(int(text))
         return "all"
 
-    def _limits(self, fields: Fields) -> SandboxLimits:
-        return layered([*self._defaults, read_sandbox(fields), {"env": read_env(fields)}])
+    def _limits(self, fields: Fields, own: Limits) -> SandboxLimits:
+        said, env = read_sandbox(fields), read_env(fields)
+        if own or said or env:
+            limits = layered([*self._defaults, own, said, {"env": env}])
+            require_reach(fields, limits, said)
+            return limits
+        if self._shared is None:  # of all tasks that say nothing of their own
+            self._shared = layered(self._defaults)
+            require_reach(fields, self._shared, {})
+        return self._shared
 
 
 def _command(fields: Fields) -> str | tuple[str, ...] | None:

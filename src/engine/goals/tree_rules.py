@@ -1,4 +1,4 @@
-"""What must hold between tasks: unique ids, needs that exist and make no cycle, gates that can go back to work."""
+"""What must hold between tasks: unique ids, needs that exist and make no cycle, work that may be sent back."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,8 @@ from engine.goals.drafts import ROOT, Draft
 from engine.goals.outline import Outline
 from engine.goals.problems import Problems, nearest, shown
 from engine.goals.rework import comes_before, nearest_work
+from engine.goals.testers import tester_keys
+from engine.model import TaskKind
 
 
 def check_tree(drafts: Sequence[Draft], outline: Outline, *, has_repo: bool, problems: Problems) -> None:
@@ -15,13 +17,14 @@ def check_tree(drafts: Sequence[Draft], outline: Outline, *, has_repo: bool, pro
     first = {draft.id: index for index, draft in reversed(list(enumerate(drafts)))}
     for index, draft in enumerate(drafts):
         _check_needs(index, draft, first, outline, problems)
+        _check_planner(index, draft, first, outline, problems)
         if draft.merge is not None and not has_repo:
             problems.add(draft.line, f"{shown(draft.id)} merges, and the goal has no `repo`", "add `repo: .`")
     cycles = find_cycles(outline)
     for cycle in cycles:
         word = next(word for word in drafts[cycle.task].needs if word.text == outline.keys[cycle.need])
         todo = "each waits for the next: remove one of the needs, or change the order"
-        problems.add(word.line, f"cycle: {cycle.path}", todo)
+        problems.add(word.line or _newest_line(drafts), f"cycle: {cycle.path}", todo)
     if not cycles:
         _check_rework(drafts, first, outline, problems)
 
@@ -39,13 +42,16 @@ def rework_targets(drafts: Sequence[Draft], outline: Outline) -> dict[str, str]:
 
 def _check_ids(drafts: Sequence[Draft], problems: Problems) -> None:
     lines: dict[str, int] = {}
-    for draft in drafts[1:]:
+    testers = {key: draft.id for draft in drafts for key in tester_keys(draft)}
+    for draft in sorted(drafts[1:], key=lambda draft: draft.line > 0):  # what stands already keeps its id
         if draft.id == ROOT:
             problems.add(draft.line, f"the id {shown(ROOT)} is the goal's own", "choose another one")
+        elif draft.id in testers:
+            what = f"the id {shown(draft.id)} is that of a tester of {shown(testers[draft.id])}"
+            problems.add(draft.line, what, "choose another one")
         elif draft.id in lines:
-            problems.add(
-                draft.line, f"the id {shown(draft.id)} is taken by line {lines[draft.id]}", "choose another one"
-            )
+            owner = f"line {lines[draft.id]}" if lines[draft.id] else "another task of the goal"
+            problems.add(draft.line, f"the id {shown(draft.id)} is taken by {owner}", "choose another one")
         lines.setdefault(draft.id, draft.line)
 
 
@@ -68,6 +74,24 @@ def _check_needs(index: int, draft: Draft, first: dict[str, int], outline: Outli
         seen.add(word.text)
 
 
+def _newest_line(drafts: Sequence[Draft]) -> int:
+    """Where the first task stands that is new in a goal under way: 0 when none is."""
+    return min((draft.line for draft in drafts if draft.line), default=0)
+
+
+def _check_planner(index: int, draft: Draft, first: dict[str, int], outline: Outline, problems: Problems) -> None:
+    """A group is planned by work outside it that does not wait for it."""
+    word = draft.planned_by
+    if word is None:
+        return
+    planner = first.get(word.text)
+    if planner is None or not outline.works[planner]:
+        todo = "name a task with `run` or `agent` that plans it"
+        problems.add(word.line, f"`planned_by: {word.text}` names no task with `run` or `agent`", todo)
+    elif outline.related(index, planner):
+        problems.add(word.line, f"{shown(word.text)} is in the group that it plans", "move it out of the group")
+
+
 def _check_rework(drafts: Sequence[Draft], first: dict[str, int], outline: Outline, problems: Problems) -> None:
     for index, draft in enumerate(drafts):
         word = draft.rework
@@ -75,10 +99,12 @@ def _check_rework(drafts: Sequence[Draft], first: dict[str, int], outline: Outli
             continue
         target = first.get(word.text)
         if target is None:
-            works = [other.id for other in drafts if other.run is not None]
+            works = [other.id for other in drafts if other.works]
             problems.add(word.line, f"`rework: {word.text}` names no task", nearest(word.text, works))
         elif not outline.works[target]:
-            problems.add(word.line, f"`rework: {word.text}` is no task with `run`", "name the task that runs again")
+            problems.add(
+                word.line, f"`rework: {word.text}` is no task with `run` or `agent`", "name the task that runs again"
+            )
         elif not comes_before(outline, target, index):
-            todo = f"add `needs: [{word.text}]`"
-            problems.add(word.line, f"the gate {shown(draft.id)} does not wait for {shown(word.text)}", todo)
+            todo, what = f"add `needs: [{word.text}]`", "the gate" if draft.kind is TaskKind.GATE else "the task"
+            problems.add(word.line, f"{what} {shown(draft.id)} does not wait for {shown(word.text)}", todo)

@@ -1,17 +1,21 @@
 """Committed events in order, each exactly once, whatever the subscription does in between."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from contextlib import aclosing
+from typing import TypeVar
 
 from engine.api import Engine
 from engine.events import Event, EventType
+
+Found = TypeVar("Found")
 
 PAGE = 1000  # events asked for at once
 QUIET = 0.5  # seconds without a move that stand for the engine's word that nothing can run
 _ENDS = frozenset({EventType.TASK_DONE, EventType.TASK_FAILED, EventType.TASK_CANCELLED, EventType.TASK_SKIPPED})
 _TURNS = frozenset(
     {EventType.TASK_PENDING, EventType.TASK_WAITING, EventType.TASK_REVIEW, EventType.TASK_BLOCKED}
-    | {kind for kind in EventType if kind.partition(".")[0] in ("goal", "decision", "gate", "engine")}
+    | {kind for kind in EventType if kind.partition(".")[0] in ("goal", "decision", "gate", "engine", "schedule")}
 )
 
 
@@ -44,6 +48,21 @@ class Facts:
         finally:
             if isinstance(updates, AsyncGenerator):
                 await updates.aclose()
+
+    async def first(
+        self, look: Callable[[], Awaitable[Found | None]], concerns: Callable[[Event | None], bool]
+    ) -> Found | None:
+        """What `look` finds, asked at once and after each event that concerns it; None when the engine stops first."""
+        await self.catch_up()
+        found = await look()
+        if found is None:
+            async with aclosing(self.live()) as live:
+                async for event in live:
+                    if concerns(event) and (found := await look()) is not None:
+                        break
+        if found is not None:
+            await self.catch_up()  # what led to it is committed, and stands before it
+        return found
 
     async def stand_still(self, goals: Collection[str]) -> bool:
         """Whether goals that seem to wait really do, and are not about to start what has just become ready.

@@ -1,14 +1,13 @@
 """One goal to its end, or to where only a human helps."""
 
 from collections.abc import Callable
-from contextlib import aclosing
 from typing import assert_never
 
 from engine.api import Engine, GoalView
 from engine.errors import ExitCode, NotFound
 from engine.events import Event
 from engine.headless.facts import Facts, may_settle
-from engine.headless.gates import Approver, OnGate, only_a_human_helps
+from engine.headless.gates import Approver, OnGate, asks_about_budget, only_a_human_helps
 from engine.headless.outcome import ended_with
 from engine.model import FINAL_GOAL_STATES
 
@@ -28,19 +27,8 @@ async def follow_goal(
 
     facts = Facts(engine, after, deliver)
     watch = _Watch(engine, facts, goal_id, on_gate)
-    await facts.catch_up()
-    code = await watch.verdict()
-    if code is None:
-        async with aclosing(facts.live()) as live:
-            async for event in live:
-                if watch.concerns(event):
-                    code = await watch.verdict()
-                    if code is not None:
-                        break
-    if code is None:
-        return ExitCode.INTERRUPTED
-    await facts.catch_up()  # what led to the verdict is committed, and stands before it
-    return code
+    code = await facts.first(watch.verdict, watch.concerns)
+    return ExitCode.INTERRUPTED if code is None else code
 
 
 class _Watch:
@@ -90,6 +78,8 @@ class _Watch:
         self._undecided = bool(decisions)
         if self._on_gate is OnGate.APPROVE and await self._approver.approve(decisions):
             return None  # its effect is an event of its own
+        if asks_about_budget(goal):
+            return ExitCode.GATE_PENDING
         if not only_a_human_helps(goal, decisions):
             return None
         # A goal that waits for nothing at all is stuck by a fault (R29), not at a gate.

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from engine.api import Answer, DecisionView, Engine, GoalView
 from engine.errors import Conflict
-from engine.model import AnswerKind, DecisionKind, DecisionState
+from engine.model import LIVE_TASK_STATES, AnswerKind, BudgetState, DecisionKind, DecisionState, GoalState
 
 
 class OnGate(StrEnum):
@@ -29,8 +29,13 @@ def only_a_human_helps(goal: GoalView, decisions: Sequence[DecisionView]) -> boo
     """
     if not goal.waiting or any(d.goal == goal.id and d.state is DecisionState.STAGED for d in decisions):
         return False
-    asked = {item.task for item in goal.waiting_on if item.kind == "decision"}
-    return all(item.kind == "decision" or (item.kind == "gate" and item.task in asked) for item in goal.waiting_on)
+    return all(item.kind == "decision" for item in goal.waiting_on)
+
+
+def asks_about_budget(goal: GoalView) -> bool:
+    """Whether a budget has paused the goal, nothing of it runs any more, and only an answer lets it go on."""
+    runs = any(goal.counts.get(state, 0) for state in LIVE_TASK_STATES)
+    return goal.state is GoalState.PAUSED and not runs and any(b.state is BudgetState.ASKED for b in goal.budget)
 
 
 class Approver:
@@ -56,6 +61,12 @@ class Approver:
                 return (decision.id, decision.version) not in self._refused
             case DecisionKind.SPAWN_FAILURE | DecisionKind.FAILURE | DecisionKind.INFRASTRUCTURE:
                 return False
+            case DecisionKind.CHOICE | DecisionKind.FORM | DecisionKind.QUESTION | DecisionKind.PERMISSION:
+                return False
+            case DecisionKind.EGRESS | DecisionKind.BUDGET | DecisionKind.STALL | DecisionKind.CONFLICT:
+                return False
+            case DecisionKind.REWORK:
+                return False  # a reviewer has said no to it
             case _:
                 assert_never(decision.kind)
 

@@ -1,16 +1,16 @@
 """A whole engine until nothing can go on by itself."""
 
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
 from typing import assert_never
 
 from engine.api import DecisionView, Engine, GoalView
 from engine.errors import ExitCode
 from engine.events import Event, EventType
 from engine.headless.facts import Facts, may_settle
-from engine.headless.gates import only_a_human_helps
+from engine.headless.gates import asks_about_budget, only_a_human_helps
 from engine.headless.outcome import ended_with
 from engine.model import LIVE_TASK_STATES, GoalState
+from engine.model.schedules import StartState
 
 
 async def until_idle(engine: Engine, emit: Callable[[Event], None], *, after: int | None = None) -> ExitCode:
@@ -28,18 +28,9 @@ async def until_idle(engine: Engine, emit: Callable[[Event], None], *, after: in
 
     facts = Facts(engine, (await engine.info()).seq if after is None else after, deliver)
     watch = _Watch(engine, facts)
-    await facts.catch_up()
-    goals = await watch.idle()
-    if goals is None:
-        async with aclosing(facts.live()) as live:
-            async for event in live:
-                if watch.concerns(event):
-                    goals = await watch.idle()
-                    if goals is not None:
-                        break
+    goals = await facts.first(watch.idle, watch.concerns)
     if goals is None:
         return ExitCode.INTERRUPTED
-    await facts.catch_up()
     return _code(goals, ended, dispatch=(await engine.info()).dispatch)
 
 
@@ -68,10 +59,15 @@ class _Watch:
             self._undecided = bool(decisions)
             if not info.dispatch and not any(_runs(goal) for goal in goals):
                 return goals  # whatever is ready waits for the operator who switched dispatch off
-            if not all(_is_idle(goal, decisions) for goal in goals):
+            if not all(_is_idle(goal, decisions) for goal in goals) or await self._starting(goals):
                 return None
             if await self._facts.stand_still([goal.id for goal in goals if goal.state is GoalState.ACTIVE]):
                 return goals
+
+    async def _starting(self, goals: Sequence[GoalView]) -> bool:
+        """Whether a schedule is about to make a goal; one whose next start is still to come is waited for by nobody."""
+        starts = {view.last.state for view in await self._engine.schedules() if view.last and not view.paused}
+        return StartState.DUE in starts or (StartState.QUEUED in starts and all(goal.ended_at for goal in goals))
 
 
 def _is_idle(goal: GoalView, decisions: Sequence[DecisionView]) -> bool:
@@ -100,4 +96,5 @@ def _code(goals: Sequence[GoalView], ended: set[str], *, dispatch: bool) -> Exit
     active = [goal for goal in goals if goal.state is GoalState.ACTIVE]
     if dispatch and any(not goal.waiting_on for goal in active):
         return ExitCode.TASK_FAILED  # it waits for nothing at all: a fault (R29), not a gate
-    return ExitCode.GATE_PENDING if active else ExitCode.DONE
+    asked = any(asks_about_budget(goal) for goal in goals)
+    return ExitCode.GATE_PENDING if active or asked else ExitCode.DONE

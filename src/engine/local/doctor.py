@@ -15,6 +15,7 @@ from engine.errors import NotFound, PilothouseError
 from engine.ids import Kind, random_id
 from engine.instance_lock import InstanceLock
 from engine.local.doctor_limits import clock, daemon, inotify, memory, open_files
+from engine.local.doctor_notify import notifications
 from engine.local.finding import Finding
 from engine.model import Runtime
 from engine.paths import ProjectPaths
@@ -41,7 +42,8 @@ async def examine(root: Path, settings: Settings) -> list[Finding]:
         asyncio.to_thread(_here, paths, settings), clock(), _git(), _containers(paths, settings),
         daemon(settings.sandbox.docker_host), _processes(paths, settings),
     )  # fmt: skip
-    return [*here, time, git, *containers, *kernel, processes]
+    told = await asyncio.to_thread(notifications, paths.root, settings.notify)
+    return [*here, time, git, *containers, *kernel, processes, told]
 
 
 def _here(paths: ProjectPaths, settings: Settings) -> Sequence[Finding]:

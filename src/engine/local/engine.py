@@ -34,14 +34,23 @@ from engine.api import (
 from engine.dispatch.cancel import cancel_goal, cancel_task
 from engine.dispatch.creation import start_goal
 from engine.dispatch.sweeping import Sweeper
-from engine.errors import Unavailable
+from engine.errors import StoreError, Unavailable
 from engine.events import Event, EventType
 from engine.local import cards, views
+from engine.local.activity import with_activity, with_signs
 from engine.local.admission import Admission
+from engine.local.agents import LocalAgents
+from engine.local.deciding import LocalDeciding
+from engine.local.edits import LocalEdits
 from engine.local.follow import LogReader
+from engine.local.measuring import LocalMeasuring
+from engine.local.notices import LocalNotices
 from engine.local.orders import LocalOrders
 from engine.local.parts import Parts
 from engine.local.refs import resolve, run_of, task_of
+from engine.local.repeats import LocalRepeats
+from engine.local.schedules import LocalSchedules
+from engine.local.signals import LocalSignals
 from engine.local.why import Room, why_goal, why_task
 from engine.model import ExitCause
 from engine.sandbox.logs import RunLog
@@ -51,15 +60,20 @@ from engine.store.rows import event_from
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-EVENTS = named_queries("events")
+EVENTS, RUNS = named_queries("events"), named_queries("runs")
 STOP_MARGIN = 15.0  # seconds a stop may take beyond the sandboxes' own grace: a kill, the rest of the log, a removal
 
 
-class LocalEngine(LocalOrders):
+class LocalEngine(
+    LocalOrders, LocalRepeats, LocalMeasuring, LocalEdits, LocalDeciding, LocalAgents, LocalSignals, LocalSchedules,
+    LocalNotices,
+):  # fmt: skip
     """One engine in this process. A visiting one answers and stores, but starts nothing."""
 
     def __init__(self, parts: Parts) -> None:
-        super().__init__(parts)
+        LocalOrders.__init__(self, parts)
+        LocalRepeats.__init__(self, parts)
+        LocalMeasuring.__init__(self, parts)
         self._admission = Admission(parts)
         self._logs = LogReader()
         self._stopped = asyncio.Event()
@@ -72,10 +86,12 @@ class LocalEngine(LocalOrders):
         return self._parts.info()
 
     async def status(self, goal: str | None = None) -> Status:
+        now = self._parts.context.clock.now()
+
         def query(connection: sqlite3.Connection) -> tuple[GoalView, ...]:
             if goal is None:
-                return views.goal_views(connection)
-            return (views.goal_view(connection, resolve(connection, goal, "g")),)
+                return views.goal_views(connection, now)
+            return (views.goal_view(connection, resolve(connection, goal, "g"), now),)
 
         return Status(engine=await self.info(), goals=await self._read(query))
 
@@ -92,30 +108,32 @@ class LocalEngine(LocalOrders):
         context = self._parts.context
         now, cap = context.clock.now(), context.settings.engine.max_parallel
         room = Room(
-            len(self._parts.live), cap, context.memory_room(), self._parts.scheduler.window(), self._parts.idle()
-        )
+            len(self._parts.live), cap, context.memory_room(), self._parts.scheduler.window.left(), self._parts.idle(),
+            context.settings.agents,
+        )  # fmt: skip
 
         def query(connection: sqlite3.Connection) -> Why:
             found = resolve(connection, ref, "gtrd")
             if found.startswith("g-"):
-                return why_goal(connection, found)
+                return why_goal(connection, found, now)
             if found.startswith("d-"):
                 found = str(connection.execute(views.DECISIONS["get"], {"id": found}).fetchone()["task"])
             return why_task(connection, task_of(connection, found), now, room)
 
-        return await self._read(query)
+        return with_signs(await self._read(query), self._parts.live)
 
     async def decisions(self) -> Sequence[DecisionView]:
-        return await self._read(cards.open_decisions)
+        now = self._parts.context.clock.now()
+        return await self._read(lambda c: cards.open_decisions(c, now))
 
     async def decision(self, ref: str) -> DecisionCard:
         return await cards.card(self._parts.context, await self._decision_id(ref))
 
     async def sandboxes(self) -> Sequence[SandboxView]:
-        return await self._read(views.sandbox_views)
+        return with_activity(await self._read(views.sandbox_views), self._parts.live)
 
     async def diff(self, ref: str) -> Diff:
-        return await cards.diff(self._parts.context, await self._read(lambda c: resolve(c, ref, "grt")))
+        return await cards.diff(self._parts.context, await self._read(lambda c: resolve(c, ref, "grtd")))
 
     async def logs(self, ref: str, query: LogQuery) -> LogPage:
         run = await self._read(lambda c: run_of(c, ref))
@@ -159,18 +177,19 @@ class LocalEngine(LocalOrders):
             self._parts.bus.unsubscribe(subscription)
 
     async def _snapshot(self) -> Snapshot:
-        info = await self.info()
+        info, now = await self.info(), self._parts.context.clock.now()
 
         def query(connection: sqlite3.Connection) -> Snapshot:
             seq = int(connection.execute(EVENTS["last_seq"]).fetchone()["seq"])
             return Snapshot(
                 seq=seq,
-                status=Status(engine=info.model_copy(update={"seq": seq}), goals=views.goal_views(connection)),
-                decisions=tuple(cards.open_decisions(connection)),
+                status=Status(engine=info.model_copy(update={"seq": seq}), goals=views.goal_views(connection, now)),
+                decisions=tuple(cards.open_decisions(connection, now)),
                 sandboxes=views.sandbox_views(connection),
             )
 
-        return await self._read(query)
+        found = await self._read(query)
+        return found.model_copy(update={"sandboxes": with_activity(found.sandboxes, self._parts.live)})
 
     # -- commands ---------------------------------------------------------------------------------------------------
 
@@ -181,7 +200,6 @@ class LocalEngine(LocalOrders):
     async def start_goal(self, goal: str) -> GoalView:
         found = await self._read(lambda c: resolve(c, goal, "g"))
         await self._parts.context.database.write(lambda tx: start_goal(tx, found))
-        await self._parts.scheduler.add_goal(found)
         return await self._goal(found)
 
     async def cancel(self, ref: str, reason: str = "", by: str = "operator") -> GoalView:
@@ -198,11 +216,11 @@ class LocalEngine(LocalOrders):
 
     async def answer(self, decision: str, answer: Answer) -> DecisionView:
         answered = await self._parts.answers.answer(await self._decision_id(decision), answer)
-        return await self._read(lambda c: views.decision_view(c, answered, 0))
+        return await self._read(lambda c: views.decision_view(c, answered))
 
-    async def undo(self, decision: str) -> DecisionView:
-        undone = await self._parts.answers.undo(await self._decision_id(decision))
-        return await self._read(lambda c: views.decision_view(c, undone, 0))
+    async def undo(self, decision: str, by: str = "operator") -> DecisionView:
+        undone = await self._parts.answers.undo(await self._decision_id(decision), by)
+        return await self._read(lambda c: views.decision_view(c, undone))
 
     async def gc(self, order: SweepOrder) -> Sweep:
         live = {run.id for run in self._parts.live}
@@ -227,6 +245,7 @@ class LocalEngine(LocalOrders):
             self._parts.start("engine-stop", self._finish())
 
     async def _finish(self) -> None:
+        await self._parts.scheduler.at_rest()
         await self._parts.live.ended()
         await self._say_stopped()
 
@@ -236,6 +255,8 @@ class LocalEngine(LocalOrders):
         await context.clock.sleep(context.settings.sandbox.stop_grace + STOP_MARGIN)
         if not self._stopped.is_set():
             log.warning("%d live runs could not be ended in time; the next engine adopts them", len(self._parts.live))
+            with contextlib.suppress(StoreError):  # then it ends them where this one stopped
+                await context.database.write(lambda tx: tx.run(RUNS["take_back_stops"]))
             await self._say_stopped()
 
     async def _say_stopped(self) -> None:
@@ -265,9 +286,6 @@ class LocalEngine(LocalOrders):
 
     async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         return await self._parts.context.database.read(query)
-
-    async def _goal(self, goal: str) -> GoalView:
-        return await self._read(lambda c: views.goal_view(c, goal))
 
     async def _decision_id(self, ref: str) -> str:
         return await self._read(lambda c: resolve(c, ref, "d"))

@@ -3,16 +3,17 @@
 from collections.abc import Callable
 from typing import assert_never
 
-from engine.api import EngineInfo, GoalOrder, GoalView, SandboxOrder, SandboxOutcome
+from engine.api import EngineInfo, GoalOrder, GoalView, RunView, SandboxOrder, SandboxOutcome
 from engine.dispatch import freezing
 from engine.dispatch.goal_orders import order_goal
+from engine.dispatch.interrupting import interrupt
 from engine.dispatch.retrying import retry, skip
 from engine.dispatch.switch import switch
 from engine.errors import EngineUnavailable, Invalid, NotFound
 from engine.ids import SANDBOX_PREFIX
 from engine.local import views
 from engine.local.parts import Parts
-from engine.local.refs import resolve, sandbox_of, task_of
+from engine.local.refs import resolve, run_of, sandbox_of, task_of
 from engine.model import DriverName, RunRecord, RunState
 from engine.store import Tx, named_queries
 from engine.store.rows import run_from
@@ -30,7 +31,7 @@ class LocalOrders:
         database = self._parts.context.database
         found = await database.read(lambda c: resolve(c, goal, "g"))
         await database.write(lambda tx: order_goal(tx, found, order, by))
-        return await database.read(lambda c: views.goal_view(c, found))
+        return await self._goal(found)
 
     async def retry(self, ref: str, *, fresh: bool = False, by: str = "operator") -> GoalView:
         return await self._at_task(ref, lambda tx, task: retry(tx, task, by, fresh=fresh))
@@ -43,8 +44,7 @@ class LocalOrders:
         return self._parts.info()
 
     async def order_sandbox(self, sandbox: str, order: SandboxOrder, by: str = "operator") -> SandboxOutcome:
-        if self._parts.visiting:
-            raise EngineUnavailable("no engine runs that could reach its sandboxes", hint="pilothouse serve starts one")
+        self._require_reach()
         context, live = self._parts.context, self._parts.live
         run = await self._run_of(sandbox, order)
         match order:
@@ -60,15 +60,29 @@ class LocalOrders:
                 assert_never(order)
         return await self._outcome(run, sandbox, order)
 
+    async def interrupt(self, run: str, by: str = "operator") -> RunView:
+        self._require_reach()
+        context = self._parts.context
+        row = await context.database.read(lambda c: c.execute(RUNS["get"], {"id": run_of(c, run)}).fetchone())
+        found = run_from(row)
+        await interrupt(context, self._parts.live, found, by)
+        return await context.database.read(lambda c: views.run_view(c, found.id))
+
+    def _require_reach(self) -> None:
+        if self._parts.visiting:
+            raise EngineUnavailable("no engine runs that could reach its sandboxes", hint="pilothouse serve starts one")
+
     async def _at_task(self, ref: str, unit: Callable[[Tx, str], None]) -> GoalView:
-        """Do something to a task; its goal is dispatched again when that reopened it."""
+        """Do something to a task; answers with its goal."""
         database = self._parts.context.database
         task = await database.read(lambda c: task_of(c, ref))
         goal = str((await database.read(lambda c: c.execute(TASKS["brief"], {"id": task}).fetchone()))["goal"])
         await database.write(lambda tx: unit(tx, task))
-        if not self._parts.scheduler.knows(goal):
-            await self._parts.scheduler.add_goal(goal)
-        return await database.read(lambda c: views.goal_view(c, goal))
+        return await self._goal(goal)
+
+    async def _goal(self, goal: str) -> GoalView:
+        context = self._parts.context
+        return await context.database.read(lambda c: views.goal_view(c, goal, context.clock.now()))
 
     async def _run_of(self, ref: str, order: SandboxOrder) -> RunRecord | None:
         """The run of a sandbox; None for a name no run carries, which only a removal has a use for."""

@@ -3,25 +3,29 @@
 import asyncio
 import os
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
-from engine.api import EngineInfo
+from engine.api import Cooldown, EngineInfo, NextStart
 from engine.bus import Bus
 from engine.dispatch.answers import Answers
 from engine.dispatch.context import Context
+from engine.dispatch.cooldowns import PART, cooling
+from engine.dispatch.cooldowns import words as cooldown_words
 from engine.dispatch.deaths import let_go
 from engine.dispatch.live import LiveRuns
 from engine.dispatch.outage import stored, words
 from engine.dispatch.scheduler import Scheduler
+from engine.dispatch.watching import Watcher
 from engine.errors import StoreError
 from engine.events import Event, EventType
 from engine.instance_lock import InstanceLock
-from engine.model import BreakerState, DriverName
+from engine.local.notifying import Notifier
+from engine.model import BreakerState, DriverName, Runtime
 from engine.store import Tx
 from engine.supervisor import Consequence
 
@@ -31,13 +35,16 @@ REMOVAL_GRACE = 15.0  # seconds
 @dataclass
 class Parts:
     """Everything an engine owns. `fatal` names the part whose death ended it; `notices` are for the operator;
-    `breaker` is as it was last committed, `outage` what there is to say about it."""
+    `overrides`: what was set live, by name; `settings_words`: what is to be said of the files of settings; `breaker`
+    is as it was last committed, `outage` what there is to say about it; `away`: drivers that do not answer."""
 
     context: Context
     bus: Bus
     live: LiveRuns
     answers: Answers
     scheduler: Scheduler
+    watcher: Watcher
+    notifier: Notifier
     lock: InstanceLock
     visiting: bool
     started_at: datetime
@@ -45,12 +52,19 @@ class Parts:
     notices: list[str] = field(default_factory=list)
     breaker: BreakerState = BreakerState.CLOSED
     outage: str = ""
+    away: Mapping[DriverName, str] = field(default_factory=dict)
+    cooling: dict[str, datetime] = field(default_factory=dict)
+    overrides: dict[str, object] = field(default_factory=dict)
+    settings_words: tuple[str, ...] = ()
     fatal: str | None = None
     _told: bool = False
     _closed: bool = False
 
     def info(self) -> EngineInfo:
         context = self.context
+        now = context.clock.now()
+        cooldowns = [Cooldown(provider=name, until=until) for name, until in self.cooling.items() if until > now]
+        cooler = [cooldown_words(cooldown.provider, cooldown.until) for cooldown in cooldowns]
         return EngineInfo(
             id=context.engine,
             state="visiting" if self.visiting else "draining" if self.scheduler.draining else "running",
@@ -65,9 +79,38 @@ class Parts:
             dispatch=self.scheduler.dispatching,
             seq=context.database.last_seq,
             started_at=self.started_at,
-            notices=tuple(filter(None, (self._off(), self.scheduler.trouble, self.outage, *self.notices))),
+            notices=tuple(
+                filter(
+                    None,
+                    (
+                        self._off(),
+                        self.scheduler.trouble,
+                        self.outage,
+                        *self._away(),
+                        *cooler,
+                        *self._aside(),
+                        *self.notifier.words(),
+                        *self.settings_words,
+                        *self.notices,
+                    ),
+                )
+            ),
             breaker=self.breaker,
+            cooldowns=tuple(cooldowns),
+            next_start=self._next_start(),
         )
+
+    def _next_start(self) -> NextStart | None:
+        coming = None if self.scheduler.draining else self.scheduler.book.next
+        return None if coming is None else NextStart(schedule=coming[0], at=coming[1])
+
+    def _away(self) -> list[str]:
+        """What new sandboxes are made with and does not answer; an engine of processes alone needs no daemon."""
+        needed = self.context.settings.sandbox.runtime is not Runtime.PROCESS
+        return sorted(self.away.values()) if needed else []
+
+    def _aside(self) -> list[str]:
+        return sorted(self.scheduler.aside.values())
 
     def _off(self) -> str:
         off = "dispatch is off: nothing new starts in any goal (`pilothouse dispatch on`)"
@@ -91,15 +134,25 @@ class Parts:
             self.notices.append(text)
 
     async def read_breaker(self) -> None:
-        """What an earlier engine stored of it."""
+        """What an earlier engine stored of it, and of providers that cool down."""
+        self.cooling = await self.context.database.read(cooling)
         breaker = await self.context.database.read(stored)
         self.breaker, self.outage = breaker.state, words(breaker)
 
     def follow(self, events: Sequence[Event]) -> None:
         """Keep what `info` says true to what was committed."""
         for event in events:
+            if event.data.get("part") == PART:
+                self._cooled(event)
             if "breaker" in event.data:
                 self.breaker, self.outage = BreakerState(str(event.data["breaker"])), str(event.data.get("message", ""))
+
+    def _cooled(self, event: Event) -> None:
+        provider = str(event.data["provider"])
+        if event.type is EventType.ENGINE_DEGRADED:
+            self.cooling[provider] = datetime.fromisoformat(str(event.data["until"]))
+        else:
+            self.cooling.pop(provider, None)
 
     async def tell_stopped(self) -> None:
         """The last event, then the end of every subscription; once."""
@@ -124,6 +177,7 @@ class Parts:
                 async with asyncio.timeout(REMOVAL_GRACE):
                     await self.live.cleaned()
             await self.context.crew.close()
+            await self.notifier.close()
             await self.tell_stopped()
             for driver in self.context.drivers.values():
                 await driver.close()

@@ -10,8 +10,9 @@ from engine.store import named_queries
 
 GOALS, TASKS = named_queries("goals"), named_queries("tasks")
 RUNS, DECISIONS = named_queries("runs"), named_queries("decisions")
-BY_PREFIX = {"g": GOALS, "t": TASKS, "r": RUNS, "d": DECISIONS}
-WORDS = {"g": "goal", "t": "task", "r": "run", "d": "decision"}
+GATES = named_queries("gates")
+BY_PREFIX = {"g": GOALS, "t": TASKS, "r": RUNS, "d": DECISIONS, "u": named_queries("rules"), "x": GATES}
+WORDS = {"g": "goal", "t": "task", "r": "run", "d": "decision", "u": "rule", "x": "gate"}
 _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 
 
@@ -62,6 +63,17 @@ def task_of(connection: sqlite3.Connection, ref: str) -> str:
     if found.startswith("g-"):
         return str(connection.execute(TASKS["root"], {"goal": found}).fetchone()["id"])
     return found
+
+
+def gate_of(connection: sqlite3.Connection, ref: str) -> str:
+    """A gate's id from a ref to it, or the newest opening of a task."""
+    if ref.startswith("x"):
+        return resolve(connection, ref, "x")
+    task = task_of(connection, ref)
+    row = connection.execute(GATES["newest_of_task"], {"task": task}).fetchone()
+    if row is None:
+        raise NotFound(f"{ref} has no gate that has opened", hint="pilothouse status names the gates that are open")
+    return str(row["id"])
 
 
 def run_of(connection: sqlite3.Connection, ref: str) -> str:

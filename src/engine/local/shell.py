@@ -11,6 +11,8 @@ from engine.paths import ProjectPaths
 from engine.sandbox.inside import SHELL, Inside, Window
 from engine.settings import Settings
 
+__all__ = ["Inside", "Window", "enter", "live_sandbox"]
+
 
 async def live_sandbox(engine: Engine, ref: str) -> SandboxView:
     """The live sandbox that `ref` names: its name or a unique prefix of it, its run, or its task.

@@ -1,17 +1,26 @@
 """The proof of what holds a task, or how and why it ended."""
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
 from engine.api import Why
+from engine.dispatch.agents import Profiles, all_places_taken
+from engine.dispatch.cooldowns import cooling
+from engine.dispatch.cooldowns import words as cooldown_words
 from engine.dispatch.graph import Node
 from engine.dispatch.loading import load_graph
 from engine.dispatch.memory import MemoryRoom, lack
 from engine.dispatch.outage import stored, words
+from engine.dispatch.pinned import occupants, occupied
 from engine.dispatch.switch import is_on
 from engine.dispatch.waiting import waiting_on
+from engine.local.budgets import budget_reasons
+from engine.local.contacts import contact_facts
+from engine.local.verdicts import verdict_facts
+from engine.local.why_gate import gate_facts
+from engine.local.why_testers import idle_reasons, tester_reasons
 from engine.model import (
     FINAL_GOAL_STATES,
     DecisionRecord,
@@ -25,11 +34,11 @@ from engine.model import (
     TaskState,
 )
 from engine.store import named_queries
-from engine.store.rows import decision_from, gate_from, goal_from, run_from, task_from
+from engine.store.rows import decision_from, goal_from, run_from, task_from
 from engine.units import format_duration, format_size
 
 GOALS, TASKS, RUNS = named_queries("goals"), named_queries("tasks"), named_queries("runs")
-DECISIONS, GATES = named_queries("decisions"), named_queries("gates")
+DECISIONS = named_queries("decisions")
 NEXT = {
     GoalState.DRAFT: "; start it",
     GoalState.PAUSED: " (`pilothouse resume`)",
@@ -37,7 +46,7 @@ NEXT = {
 }
 
 
-def why_goal(connection: sqlite3.Connection, goal: str) -> Why:
+def why_goal(connection: sqlite3.Connection, goal: str, now: datetime) -> Why:
     """What a goal waits for, or how it ended."""
     record = goal_from(connection.execute(GOALS["get"], {"id": goal}).fetchone())
     held = waiting_on(connection, goal)
@@ -48,6 +57,8 @@ def why_goal(connection: sqlite3.Connection, goal: str) -> Why:
         reasons.insert(0, "dispatch is off: nothing starts in any goal (`pilothouse dispatch on`)")
     failed = [row for row in connection.execute(TASKS["of_goal"], {"goal": goal}) if row["state"] == TaskState.FAILED]
     reasons += [f"{row['key']} failed: {row['cause']}" for row in failed if row["kind"] != "group"]
+    reasons += [each.words for each in occupants(connection, goal)]
+    reasons += budget_reasons(connection, goal, None, record.ended_at or now)
     reasons += _extent(connection, record)
     summary = f"{record.title} is {record.state}" + (f": {record.cause}" if record.cause else "")
     return Why(id=goal, key="", state=record.state, summary=summary, reasons=tuple(reasons))
@@ -67,13 +78,14 @@ def _extent(connection: sqlite3.Connection, goal: GoalRecord) -> list[str]:
 class Room:
     """What the engine has left: `live` of `cap` runs are taken; `memory` None when the host is not asked; `window`:
     seconds until the spawn window has a place, 0 when it has one; `idle`: why this engine
-    starts nothing at all, empty when it does."""
+    starts nothing at all, empty when it does; `agents`: the profiles with their own caps."""
 
     live: int
     cap: int
     memory: MemoryRoom | None
     window: float = 0.0
     idle: str = ""
+    agents: Profiles = field(default_factory=dict)
 
 
 def why_task(connection: sqlite3.Connection, task: str, now: datetime, room: Room) -> Why:
@@ -84,22 +96,27 @@ def why_task(connection: sqlite3.Connection, task: str, now: datetime, room: Roo
     run = None if newest is None else run_from(newest)
     reasons: list[str] = []
     match record.state:
+        case TaskState.PENDING if record.tests is not None:
+            reasons = _tester(connection, record, goal, now, room)
         case TaskState.PENDING:
             reasons = _pending(connection, record, goal, now, room)
         case TaskState.WAITING | TaskState.REVIEW | TaskState.BLOCKED:
-            reasons = [*_open_decisions(connection, task, now), *_gate(connection, task, now)]
+            reasons = [*_open_decisions(connection, task, now), *gate_facts(connection, task, now)]
         case TaskState.CLAIMED:
             reasons = ["its sandbox is being made"]
         case TaskState.RUNNING:
             reasons = [_running(record, run, now)] if run is not None else []
         case TaskState.DONE | TaskState.FAILED | TaskState.CANCELLED | TaskState.SKIPPED:
-            reasons = _gate(connection, task, now)
+            reasons = gate_facts(connection, task, now)
         case _:
             assert_never(record.state)
     if record.cause is not None:
         reasons.insert(0, record.cause)
+    reasons += tester_reasons(connection, record)
     if run is not None:
-        reasons += _about(run)
+        reasons += [*_about(run, told=record.cause), *contact_facts(connection, run.id)]
+    reasons += verdict_facts(connection, record)
+    reasons += budget_reasons(connection, goal.id, task, record.ended_at or now)
     summary = f"{record.key} is {record.state}" + (f": {reasons[0].splitlines()[0]}" if reasons else "")
     last = run.last_lines if run is not None else ()
     return Why(id=task, key=record.key, state=record.state, summary=summary, reasons=tuple(reasons), last_lines=last)
@@ -111,14 +128,35 @@ def _pending(
     reasons = [] if is_on(connection) else ["dispatch is off: nothing starts in any goal (`pilothouse dispatch on`)"]
     if goal.state is not GoalState.ACTIVE:
         reasons.append(f"its goal is {goal.state}: nothing starts in it{NEXT.get(goal.state, '')}")
-    reasons += _holders(connection, task)
+        reasons += filter(None, [goal.cause])
+    reasons += _holders(connection, task) if task.tests is None else ()
     if task.not_before is not None and task.not_before > now:
         reasons.append(f"tries again in {format_duration((task.not_before - now).total_seconds())}")
     if task.kind is TaskKind.WORK and task.spec.merge is None:
-        reasons += filter(None, [words(stored(connection))])
+        reasons += filter(None, [words(stored(connection)), _cools_down(connection, task, now)])
         if not reasons and room.memory is not None:
             reasons += filter(None, [lack(connection, task.spec.sandbox.memory, room.memory)])
-    return reasons or _no_place(connection, goal, room) or ["it is ready and starts with the next pass of the engine"]
+    reasons += filter(None, [occupied(connection, goal.id, task.spec.pin)])
+    reasons = reasons or _no_place(connection, goal, room) or _agent_busy(connection, task, room)
+    return reasons or ["it is ready and starts with the next pass of the engine"]
+
+
+def _tester(connection: sqlite3.Connection, task: TaskRecord, goal: GoalRecord, now: datetime, room: Room) -> list[str]:
+    """A tester waits for work beside it, or for something to test, and then for room like any task."""
+    held = idle_reasons(connection, task)
+    return held if held and goal.state is GoalState.ACTIVE else _pending(connection, task, goal, now, room)
+
+
+def _cools_down(connection: sqlite3.Connection, task: TaskRecord, now: datetime) -> str:
+    provider = task.spec.provider
+    until = None if provider is None else cooling(connection).get(provider)
+    return cooldown_words(provider, until) if provider is not None and until is not None and until > now else ""
+
+
+def _agent_busy(connection: sqlite3.Connection, task: TaskRecord, room: Room) -> list[str]:
+    """Whether the cap of its agent keeps a ready task from starting."""
+    busy = all_places_taken(connection, task.spec.agent, room.agents)
+    return [f"{busy} (agents.{task.spec.agent}.max_parallel)"] if busy else []
 
 
 def _holders(connection: sqlite3.Connection, task: TaskRecord) -> list[str]:
@@ -162,23 +200,6 @@ def _asked(decision: DecisionRecord, now: datetime) -> str:
     return f"waits for your answer to {decision.id} (version {decision.version}): {decision.question}"
 
 
-def _gate(connection: sqlite3.Connection, task: str, now: datetime) -> list[str]:
-    """When its newest gate opened and what its deadline does, or who closed it."""
-    row = connection.execute(GATES["newest_of_task"], {"task": task}).fetchone()
-    if row is None:
-        return []
-    gate = gate_from(row)
-    if gate.resolved_at is not None:
-        return [
-            f"gate {gate.kind} {gate.state} at {gate.resolved_at:%Y-%m-%d %H:%M:%S} UTC by {gate.actor or 'nobody'}"
-        ]
-    facts = f"gate {gate.kind} is open for {format_duration((now - gate.opened_at).total_seconds())}"
-    if gate.deadline is None:
-        return [f"{facts}, without a deadline"]
-    left = format_duration(max(0.0, (gate.deadline - now).total_seconds()))
-    return [f"{facts}; its deadline comes in {left}, then: {gate.on_deadline}"]
-
-
 def _running(task: TaskRecord, run: RunRecord, now: datetime) -> str:
     limits = task.spec.sandbox
     if run.state is not RunState.RUNNING or run.started_at is None:
@@ -187,15 +208,20 @@ def _running(task: TaskRecord, run: RunRecord, now: datetime) -> str:
     return f"run {run.n} goes on for {since} (limits: {format_duration(limits.timeout)}, {format_size(limits.memory)})"
 
 
-def _about(run: RunRecord) -> list[str]:
+def _about(run: RunRecord, told: str | None) -> list[str]:
+    """Its facts; how it ended is not said again when it is what the task's own cause says."""
     words = f"run {run.n} ({run.id}) under {run.driver}: {run.state}"
-    facts = [words if run.message is None else f"{words}, {run.message.splitlines()[0]}"]
+    facts = [words if run.message in (None, told) else f"{words}, {str(run.message).splitlines()[0]}"]
     if run.frozen:
         facts.append(f"its sandbox {run.sandbox} is frozen: it stands still, its time limits too (`pilothouse thaw`)")
     if run.oom and run.memory is not None:
         facts.append(f"its memory limit was {format_size(run.memory)}")
     if run.exit_code is not None:
         facts.append(f"exit code {run.exit_code}" + (f", signal {run.signal}" if run.signal else ""))
+    if run.profile is not None:
+        facts.append(
+            f"agent {run.profile} used {run.tokens_in} tokens in, {run.tokens_out} out, {run.cost_usd:.2f} USD"
+        )
     if run.salvage is not None:
         facts.append(f"its work is kept in the branch {run.salvage} of .pilothouse/git/{run.goal}.git")
     return facts

@@ -13,6 +13,7 @@ HEADER = 8
 SIZE = Struct(">I")
 FRAME_LIMIT = 4 * 1024**2  # the daemon sends 16 KiB at most; anything near this is not a log
 MARK = {1: OUT, 2: ERR}
+PIECES = 4096  # of one line that are remembered: 64 MB
 NEWLINE, ZULU = b"\nZ"
 LOST = b"lines are missing here, nobody knows how many: the daemon dropped them before they were read"
 BACK = b"the clock went back here"
@@ -51,7 +52,8 @@ class LogDemux:
     `patient` one takes nothing at all before that line.
     Stamps of one stream rise. One that does not was sent before (a daemon that rotates its files under a reader does
     that), or the clock was set back: `went_back` asks for a new reading from the last line, and only what directly
-    follows that line may be older than it.
+    follows that line may be older than it. The pieces of a line have one stamp, so one that comes a second time was
+    sent twice or printed twice: `repeated` is the stamp of the newest line of which this is true.
     """
 
     def __init__(
@@ -64,6 +66,8 @@ class LogDemux:
         self._patient = patient
         self.found_anchor = False
         self.went_back = False
+        self.repeated = b""
+        self._pieces: dict[bytes, set[int]] = {}  # hashes of the first PIECES of each pending line
         self._rest = b""
         self._joiner = Joiner(line_limit)
         self._markers = 0
@@ -141,6 +145,7 @@ class LogDemux:
             made += self._marker(out, when, BACK)
         if not text.endswith(b"\n"):
             self._joiner.add(mark, when, text)
+            self._pieces[mark] = {hash(text)}
             return made
         out += (mark, payload)
         self._last[source] = when
@@ -150,11 +155,19 @@ class LogDemux:
         """The next piece of a line; its stamp is that of the first one."""
         mark = MARK[source]
         if not text.endswith(b"\n"):
+            self._look_for_repeat(mark, text)
             self._joiner.add(mark, b"", text)
             return 0
         self._last[source], stored = self._joiner.end(mark, text[:-1])
         out.append(stored)
         return 1
+
+    def _look_for_repeat(self, mark: bytes, text: bytes) -> None:
+        pieces = self._pieces[mark]
+        if hash(text) in pieces:
+            self.repeated = self._joiner.pending[mark].when
+        elif len(pieces) < PIECES:
+            pieces.add(hash(text))
 
     def _marker(self, out: list[bytes], when: bytes, text: bytes) -> int:
         self._markers += 1

@@ -53,7 +53,7 @@ def _requested(cause: ExitCause | None, timeout: float, idle_timeout: float, spe
         case ExitCause.BUDGET:
             words = f"stopped: {spent or 'the budget is used up'}"
         case ExitCause.RATE_LIMIT:
-            words = "stopped: the provider's rate limit was reached"
+            words = "ended: its provider's rate limit was reached"
         case (
             None
             | ExitCause.EXIT

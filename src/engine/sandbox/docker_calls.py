@@ -151,6 +151,12 @@ def unreachable(host: str, error: Exception) -> DaemonUnavailable:
     return DaemonUnavailable(f"no container daemon answers at {host}", hint=START_ADVICE)
 
 
+def image_missing(image: str) -> ImageNotFound:
+    """The image that was asked for is not here, and how it gets here."""
+    hint = f"`docker pull {image}` fetches it; `pilothouse image build` makes the default image, which is `image: auto`"
+    return ImageNotFound(f"the image {image} is not on this machine", hint=hint)
+
+
 def refused(what: str, error: "APIError") -> PilothouseError:
     """The daemon's own refusal as one of our errors."""
     words = str(error.explanation or error).strip()

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import Conflict, Invalid, NameTaken, NotFound
+from engine.errors import Conflict, ImageNotFound, Invalid, NameTaken, NotFound
 from engine.ids import SafeName, safe_name
-from engine.sandbox.docker_calls import DaemonCalls
+from engine.sandbox.docker_calls import DaemonCalls, image_missing
 from engine.sandbox.docker_ends import running
-from engine.sandbox.docker_spec import LABEL_ENGINE, LABEL_RUN, container_config, is_named, network_mode
+from engine.sandbox.docker_spec import LABEL_ENGINE, LABEL_RUN, SEARCH_PATH, container_config, is_named, network_mode
 from engine.sandbox.driver import OwnedSandbox, SandboxSpec, Started
 
 if TYPE_CHECKING:
@@ -30,10 +30,12 @@ class Containers:
         self._ended: dict[str, Mapping[str, Any]] = {}
         self._asking: dict[str, asyncio.Lock] = {}
 
-    async def start(self, spec: SandboxSpec, mounts: Sequence[Mapping[str, object]]) -> Started:
+    async def start(
+        self, spec: SandboxSpec, mounts: Sequence[Mapping[str, object]], search_path: str = SEARCH_PATH
+    ) -> Started:
         """Create and start, or adopt ours of this name. Raises as Driver.start does."""
         name = safe_name(spec.name)
-        config = container_config(spec, self._engine_id, mounts)
+        config = container_config(spec, self._engine_id, mounts, search_path)
         await self._require_network(spec.network)
 
         def create(client: "APIClient") -> Mapping[str, Any]:
@@ -42,6 +44,8 @@ class Containers:
 
         try:
             made = await self._calls.call(f"create {name}", create, deadline=CREATE, changes=True)
+        except ImageNotFound as error:
+            raise image_missing(spec.image) from error
         except Conflict:
             return await self._adopt(spec)
         container = str(made["Id"])
@@ -98,6 +102,10 @@ class Containers:
             await self._calls.call(f"signal {signal}", lambda c: c.kill(container, signal), changes=True)
         except (NotFound, Conflict):
             return
+
+    async def interrupt(self, container: str) -> None:
+        """INT to its main process, which our init passes it on to; Conflict when it has ended."""
+        await self._calls.call("interrupt a container", lambda c: c.kill(container, "SIGINT"), changes=True)
 
     async def pause(self, container: str) -> None:
         """Freeze it; fine when it stands still already, Conflict when it has ended."""

@@ -11,7 +11,7 @@ from engine.errors import DaemonUnavailable, NameTaken, NotFound, OutcomeUnknown
 from engine.ids import SafeName, safe_name
 from engine.model import DriverName
 from engine.paths import ProjectPaths
-from engine.sandbox.docker_calls import DaemonCalls
+from engine.sandbox.docker_calls import DaemonCalls, image_missing
 from engine.sandbox.docker_containers import GONE, Containers
 from engine.sandbox.docker_ends import (
     TAKEN_ALONG,
@@ -23,9 +23,10 @@ from engine.sandbox.docker_ends import (
     taken_along,
 )
 from engine.sandbox.docker_logs import FIRST_PAUSE, LONGEST_PAUSE, LogFollower
-from engine.sandbox.docker_spec import checked_mounts, give_to_sandbox, network_mode
+from engine.sandbox.docker_spec import SEARCH_PATH, checked_mounts, give_to_sandbox, image_search_path, network_mode
+from engine.sandbox.docker_stats import stats_of
 from engine.sandbox.docker_streams import DaemonStreams
-from engine.sandbox.driver import Chunk, DriverHealth, Exit, OwnedSandbox, SandboxSpec, Started
+from engine.sandbox.driver import Chunk, DriverHealth, Exit, OwnedSandbox, SandboxSpec, Started, Stats
 from engine.sandbox.log_lines import HEAD, LINE_LIMIT, STREAMS, Lines, Seen, parse_stamp, stamp
 from engine.sandbox.log_stream import LogRequest, LogStream, open_log, require_answer
 
@@ -45,12 +46,14 @@ class DockerDriver:
 
     name = DriverName.DOCKER
     confined = True
+    cuts_network = True
 
     def __init__(self, host: str, engine_id: str, paths: ProjectPaths) -> None:
         self._calls = DaemonCalls(host)
         self._streams = DaemonStreams(host, self._calls.path, self._calls.executor)
         self._containers = Containers(self._calls, engine_id)
         self._paths = paths
+        self._search_paths: dict[str, str] = {}
 
     async def check(self) -> DriverHealth:
         """The daemon's version, and which limits its kernel cannot hold. DaemonUnavailable with advice otherwise."""
@@ -67,7 +70,11 @@ class DockerDriver:
         from engine.sandbox.image import resolve_image
 
         wanted = resolve_image(image)
-        await self._calls.call("inspect an image", lambda c: c.inspect_image(wanted))  # type: ignore[no-untyped-call]  # the stubs leave it bare
+        try:
+            found = await self._calls.call("inspect an image", lambda c: c.inspect_image(wanted))  # type: ignore[no-untyped-call]  # the stubs leave it bare
+        except NotFound as error:
+            raise image_missing(wanted) from error
+        self._search_paths[wanted] = image_search_path(found)
         return wanted
 
     def work_folder(self, run: str) -> Path:
@@ -86,7 +93,7 @@ class DockerDriver:
         safe_name(spec.name)
         network_mode(spec.network)
         mounts = await asyncio.to_thread(checked_mounts, spec, self._paths, self._calls.path)
-        return await self._containers.start(spec, mounts)
+        return await self._containers.start(spec, mounts, self._search_paths.get(spec.image, SEARCH_PATH))
 
     def lines(self, name: SafeName, seen: Seen, line_limit: int) -> AsyncIterator[Lines]:
         """Output after the position `seen` as stored lines; ends when the container has ended or is gone."""
@@ -142,6 +149,10 @@ class DockerDriver:
         if container is not None:
             await self._containers.signal(container, "SIGKILL")
 
+    async def interrupt(self, name: SafeName) -> None:
+        """INT through the daemon; NotFound when it is gone, Conflict when it has ended."""
+        await self._containers.interrupt(await self._containers.require(name))
+
     async def pause(self, name: SafeName) -> None:
         """Freeze the whole container by the daemon; NotFound when it is gone, Conflict when it has ended."""
         await self._containers.pause(await self._containers.require(name))
@@ -169,6 +180,10 @@ class DockerDriver:
         if ended["ExitCode"] is None:
             raise OutcomeUnknown(f"a command in {name} prints more than {EXEC_OUTPUT} bytes and goes on")
         return int(ended["ExitCode"]), output
+
+    async def stats(self, name: SafeName) -> Stats:
+        """CPU time and memory as the daemon counts them; NotFound when it is gone or has ended."""
+        return await stats_of(self._calls, name, await self._containers.require(name))
 
     async def list_owned(self) -> Sequence[OwnedSandbox]:
         return await self._containers.owned()

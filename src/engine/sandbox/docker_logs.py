@@ -38,7 +38,8 @@ class LogFollower:
     daemon has dropped lines and a gap marker says so.
 
     A daemon that rotates its files faster than it is read leaves out whole files without a word. Such a hole is a
-    jump in time behind a line that came late; the log is then read again from the line before it.
+    jump in time behind a line that came late; the log is then read again from the line before it. The same is done for
+    a line that has a piece twice: a daemon that rotates its files sends some of them again.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class LogFollower:
         if part is Part.LAST:
             self._held.append(lines)
             return None
-        if part is Part.LIVE and self._holed(lines):
+        if part is Part.LIVE and (self._holed(lines) or self._repeated()):
             self._again = True
             return None
         self._again = self._demux.went_back
@@ -146,6 +147,14 @@ class LogFollower:
         if within or before:
             self._doubted = self._seen
         return within or before
+
+    def _repeated(self) -> bool:
+        """Whether a line that began since the log was opened may hold a piece twice; asked once per position."""
+        repeated = self._demux.repeated
+        if not repeated or self._seen == self._doubted or parse_stamp(repeated) < self._opened:
+            return False
+        self._doubted = self._seen
+        return True
 
     async def _has_ended(self) -> bool:
         """Whether the container has ended, given a moment to say so."""

@@ -8,11 +8,13 @@ from typing import Any
 
 from engine.errors import Invalid
 from engine.ids import safe_name
+from engine.model.destinations import EGRESS
 from engine.paths import ProjectPaths
 from engine.sandbox.driver import SandboxSpec
 
 SANDBOX_UID = 10001  # what sandboxes run as when the engine is root
 WORKSPACE = "/workspace"
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # of an image that names none
 LABEL_ENGINE = "pilothouse.engine"
 LABEL_RUN = "pilothouse.run"
 MB = 1024**2
@@ -28,7 +30,7 @@ DAEMON_SOCKETS = (
     "/run/crio/crio.sock",
 )
 RESERVED_TARGETS = ("/proc", "/sys", "/dev", "/etc", "/bin", "/sbin", "/lib", "/usr")
-NETWORKS = {"none": "none", "open": "bridge"}
+NETWORKS = {"none": "none", EGRESS: "none", "open": "bridge"}  # egress goes through the run's own socket
 
 
 def sandbox_user() -> tuple[int, int]:
@@ -37,14 +39,20 @@ def sandbox_user() -> tuple[int, int]:
     return (uid, gid) if uid else (SANDBOX_UID, SANDBOX_UID)
 
 
-def container_config(spec: SandboxSpec, engine_id: str, mounts: Iterable[Mapping[str, object]]) -> dict[str, Any]:
-    """The body of the create call. `mounts` come from `checked_mounts`."""
+def container_config(
+    spec: SandboxSpec, engine_id: str, mounts: Iterable[Mapping[str, object]], search_path: str = SEARCH_PATH
+) -> dict[str, Any]:
+    """The body of the create call. `mounts` come from `checked_mounts`; `search_path`: where the image has its
+    programs."""
     uid, gid = sandbox_user()
+    env = dict(spec.env)
+    if spec.programs:
+        env["PATH"] = f"{env.get('PATH', search_path)}:{spec.programs}"
     return {
         "Image": spec.image,
         "Entrypoint": [],
         "Cmd": list(spec.argv),
-        "Env": [f"{key}={value}" for key, value in spec.env.items()],
+        "Env": [f"{key}={value}" for key, value in env.items()],
         "User": f"{uid}:{gid}",
         "WorkingDir": WORKSPACE,
         "Labels": {**spec.labels, LABEL_ENGINE: engine_id},
@@ -92,11 +100,18 @@ def _host_config(spec: SandboxSpec, uid: int, gid: int, mounts: Iterable[Mapping
 
 def network_mode(network: str) -> str:
     """The daemon's word for a network of the goal file; Invalid for one that is refused."""
-    if network == "egress":
-        raise Invalid("network `egress` is not available in this version", hint="write none, open or a network's name")
     if network in {"host", "default", "bridge"} or network.startswith("container:"):
-        raise Invalid(f"network {network!r} is refused", hint="write none, open or a network's name")
+        raise Invalid(f"network {network!r} is refused", hint="write none, egress, open or a network's name")
     return NETWORKS.get(network) or safe_name(network)
+
+
+def image_search_path(image: Mapping[str, Any]) -> str:
+    """The PATH that an inspected image sets."""
+    for entry in (image.get("Config") or {}).get("Env") or ():
+        name, _, value = str(entry).partition("=")
+        if name == "PATH" and value:
+            return value
+    return SEARCH_PATH
 
 
 def is_named(network: str) -> bool:

@@ -21,7 +21,8 @@ class Mount:
 
 @dataclass(frozen=True)
 class SandboxSpec:
-    """A sandbox, complete before it is created (R43). Memory in bytes."""
+    """A sandbox, complete before it is created (R43). Memory in bytes; `programs`: a folder inside it that comes last
+    on its PATH."""
 
     name: SafeName
     image: str
@@ -34,6 +35,7 @@ class SandboxSpec:
     workspace: Path
     mounts: tuple[Mount, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    programs: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,14 @@ class DriverHealth:
     notices: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Stats:
+    """What a sandbox has used: seconds of CPU since it began, bytes of memory at this moment."""
+
+    cpu_seconds: float
+    memory: int
+
+
 class Driver(Protocol):
     """Everything dispatch may ask. Each call has a deadline of its own; a daemon that is down raises
     DaemonUnavailable, a call whose effect is unknown OutcomeUnknown; nothing here changes a task's state (R51)."""
@@ -94,6 +104,11 @@ class Driver(Protocol):
     @property
     def confined(self) -> bool:
         """False: its sandboxes could reach the engine's own gates. Known once `check` has run."""
+        ...
+
+    @property
+    def cuts_network(self) -> bool:
+        """False: its sandboxes keep the network of this machine. Known once `check` has run."""
         ...
 
     async def check(self) -> DriverHealth:
@@ -130,6 +145,11 @@ class Driver(Protocol):
 
     async def kill(self, name: SafeName) -> None: ...
 
+    async def interrupt(self, name: SafeName) -> None:
+        """INT to its main process alone, which may end by it or go on. NotFound when it is gone, Conflict when it has
+        ended."""
+        ...
+
     async def pause(self, name: SafeName) -> None:
         """Freeze every process of it; fine when it stands still already. NotFound when it is gone, Conflict when it
         has ended, OutcomeUnknown when not all of them are known to stand still."""
@@ -145,6 +165,10 @@ class Driver(Protocol):
 
     async def exec(self, name: SafeName, argv: Sequence[str]) -> tuple[int, bytes]:
         """Exit code and output of a command inside."""
+        ...
+
+    async def stats(self, name: SafeName) -> Stats:
+        """What it uses; NotFound when it is gone or has ended."""
         ...
 
     async def list_owned(self) -> Sequence[OwnedSandbox]:

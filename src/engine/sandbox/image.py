@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from engine.errors import DaemonUnavailable, ImageNotFound, Invalid, OutcomeUnknown, PilothouseError
+from engine.errors import DaemonUnavailable, Invalid, OutcomeUnknown, PilothouseError
+from engine.sandbox.docker_calls import image_missing
 from engine.sandbox.image_daemon import daemon, image_labels, import_layer
 from engine.sandbox.image_parts import AGENT_UID, Assembly, assemble
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-DEFAULT_IMAGE = "pilothouse/sandbox:1"
+DEFAULT_IMAGE = "pilothouse/sandbox:2"
 BASE_IMAGE = "python:3.12-slim-bookworm"
 LABEL = "pilothouse.image"
 REGISTRY_PATIENCE = 4.0  # seconds for the registry's first answer; an air-gapped machine must not wait long
@@ -138,9 +139,7 @@ def _changes(image: Assembly, fingerprint: str) -> list[str]:
 def _check(host: str, image: str) -> str:
     with daemon(host, CALL_LIMIT) as client:
         if image_labels(client, image) is None:
-            raise ImageNotFound(
-                f"the image {image} is not on this machine", hint="make it with `pilothouse image build`"
-            )
+            raise image_missing(image)
         code, output = _run_once(client, image)
     lines = output.decode(errors="replace").split("\n")
     if code != 0:

@@ -44,7 +44,7 @@ COMMANDS = """
     [ awk basename bash cat chmod chown cksum cmp comm cp cut date dd df diff dirname du echo egrep env expr false
     fgrep find fold free grep gunzip gzip head hostname id install join kill less ln ls md5sum mkdir mkfifo mktemp
     more mv nl nohup nproc od paste patch pgrep pkill printenv printf ps pwd readlink realpath rm rmdir sed seq
-    sha1sum sha256sum sha512sum shuf sleep sort split stat stty sync tac tail tar tee test timeout touch tr true
+    setsid sha1sum sha256sum sha512sum shuf sleep sort split stat stty sync tac tail tar tee test timeout touch tr true
     truncate tty uname uniq uptime wc which whoami xargs yes
 """
 _LIBRARY = re.compile(r"(?:=>\s*|^\s*)(/\S+) \(0x[0-9a-f]+\)", re.MULTILINE)  # a line of ldd

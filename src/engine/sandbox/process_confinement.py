@@ -45,9 +45,14 @@ class Confinement:
         return self.uid is not None or self.bubblewrap is not None
 
     @property
+    def cuts_network(self) -> bool:
+        """Whether a sandbox can be left with loopback alone."""
+        return self.isolate or self.bubblewrap is not None
+
+    @property
     def notices(self) -> tuple[str, ...]:
         unconfined = () if self.confined else (REACHES_GATE,)
-        network = () if self.isolate or self.bubblewrap else (OPEN_NETWORK,)
+        network = () if self.cuts_network else (OPEN_NETWORK,)
         return (*unconfined, *network, OWN_PROGRAMS)
 
 

@@ -13,20 +13,23 @@ from engine.errors import Conflict, Invalid, NotFound, OutcomeUnknown
 from engine.ids import SafeName
 from engine.model import DriverName
 from engine.paths import ProjectPaths
-from engine.sandbox.driver import Chunk, DriverHealth, Exit, OwnedSandbox, SandboxSpec, Started
+from engine.sandbox.driver import Chunk, DriverHealth, Exit, OwnedSandbox, SandboxSpec, Started, Stats
 from engine.sandbox.log_lines import HEAD, LINE_LIMIT, STREAMS, Lines, Seen, parse_stamp, stamp
 from engine.sandbox.process_confinement import Confinement, probe
 from engine.sandbox.process_exec import run_inside
 from engine.sandbox.process_folders import Folders, SandboxFolder, give_to, remove_tree
 from engine.sandbox.process_freeze import freeze_all, thaw_all
 from engine.sandbox.process_launch import start
-from engine.sandbox.process_life import end_all, send_term, shim_end, supervision_ended
+from engine.sandbox.process_life import end_all, send_int, send_term, shim_end, supervision_ended
 from engine.sandbox.process_reader import OutputReader
+from engine.sandbox.process_stats import stats_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 THREADS = 4
+STATS = 10.0  # seconds one measurement may take
+INTERRUPT = 10.0  # seconds a look at the process table and one signal may take
 POLL_SOON, POLL_LATE = 0.02, 0.1  # seconds between looks at a quiet output file
 
 
@@ -50,6 +53,11 @@ class ProcessDriver:
     def confined(self) -> bool:
         """Whether a sandbox is kept from the engine's socket, store and files; false until `check` has found out."""
         return self._found is not None and self._found.confined
+
+    @property
+    def cuts_network(self) -> bool:
+        """Whether a sandbox can be left with loopback alone; false until `check` has found out."""
+        return self._found is not None and self._found.cuts_network
 
     async def check(self) -> DriverHealth:
         confinement = await self._confinement()
@@ -121,6 +129,17 @@ class ProcessDriver:
         if folder is not None and not await self._call(end_all, folder, name, await self._uid()):
             raise OutcomeUnknown(f"a process of {name} does not end", hint="it may hang in the kernel; see ps")
 
+    async def interrupt(self, name: SafeName) -> None:
+        """INT to the command and to nothing that it started; OutcomeUnknown when that takes too long."""
+        folder = self._require(name)
+        try:
+            async with asyncio.timeout(INTERRUPT):
+                sent = await self._call(send_int, folder)
+        except TimeoutError:
+            raise OutcomeUnknown(f"{name} may not have been interrupted", hint="order it again") from None
+        if not sent:
+            raise Conflict(f"{name} has ended")
+
     async def pause(self, name: SafeName) -> None:
         """SIGSTOP to the whole tree until all of it stands still."""
         folder = self._require(name)
@@ -145,6 +164,11 @@ class ProcessDriver:
     async def exec(self, name: SafeName, argv: Sequence[str]) -> tuple[int, bytes]:
         """Run a command beside the sandbox's own, as its user and in its namespaces; its output is bounded."""
         return await run_inside(self._require(name), argv)
+
+    async def stats(self, name: SafeName) -> Stats:
+        """CPU time and memory of the whole tree below its shim; NotFound when it is gone or has ended."""
+        async with asyncio.timeout(STATS):
+            return await self._call(stats_of, self._require(name), name)
 
     async def list_owned(self) -> Sequence[OwnedSandbox]:
         return await self._call(self._list_owned)

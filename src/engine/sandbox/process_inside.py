@@ -16,6 +16,7 @@ from engine.paths import ProjectPaths
 from engine.sandbox.inside import CHUNK, Inside, Taker, Window
 from engine.sandbox.process_confinement import stdlib_python
 from engine.sandbox.process_folders import Folders
+from engine.supervisor import begin
 
 
 async def open_in_process(
@@ -34,17 +35,18 @@ async def open_in_process(
         raise Conflict(f"the process sandbox {name} has ended")
     enter = stdlib_python("from engine.sandbox.process_enter import main; main()", str(folder.path), *argv)
     if window is None:
-        pipes = await asyncio.create_subprocess_exec(
+        start = asyncio.create_subprocess_exec(
             *enter, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             start_new_session=True, env={}, cwd="/",
         )  # fmt: skip
-        return PipedInside(pipes)
+        return PipedInside(await begin(start, _end))
     outer, inner = os.openpty()
     try:
         _set_size(outer, window.rows, window.columns)
-        process = await asyncio.create_subprocess_exec(
+        start = asyncio.create_subprocess_exec(
             *enter, stdin=inner, stdout=inner, stderr=inner, start_new_session=True, env={"TERM": window.kind}, cwd="/"
         )
+        process = await begin(start, _end)
     except BaseException:
         os.close(outer)
         raise

@@ -9,7 +9,7 @@ import signal
 import socket
 import struct
 import termios
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,31 +72,35 @@ def enter_own_world(*, network: bool) -> None:
 
 def can_isolate() -> bool:
     """Whether this process may make namespaces; tried for real in a child."""
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            unshare(NEW_PIDS)
-            inner = os.fork()
-            if inner == 0:
-                enter_own_world(network=False)
-                os._exit(0)
-            code = os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1])
-        except OSError:
-            code = 1
-        finally:
-            os._exit(code)
-    return os.waitpid(pid, 0)[1] == 0
+
+    def isolate() -> int:
+        unshare(NEW_PIDS)
+        inner = os.fork()
+        if inner == 0:
+            enter_own_world(network=False)
+            os._exit(0)
+        return os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1])
+
+    return _works(isolate)
 
 
 def can_become(uid: int) -> bool:
     """Whether this process may turn into that user; tried for real in a child."""
+
+    def drop() -> int:
+        _drop_to(uid)
+        return 0
+
+    return _works(drop)
+
+
+def _works(step: Callable[[], int]) -> bool:
+    """Whether a step ends well, with 0, in a child of its own, which ends with it whatever it raises."""
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
-            _drop_to(uid)
-            code = 0
+            code = step()
         except OSError:
             code = 1
         finally:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from engine.errors import Invalid, NameTaken, OutcomeUnknown, Unavailable
+from engine.model.destinations import EGRESS
 from engine.sandbox.driver import SandboxSpec, Started
 from engine.sandbox.image_parts import GIT_SETTINGS
 from engine.sandbox.process_confinement import Confinement, bubblewrap_arguments, search_path, stdlib_python
@@ -18,7 +19,7 @@ from engine.sandbox.process_records import EXIT, LAUNCH, OWNER, SHIM, SHIM_LOG, 
 from engine.sandbox.process_tree import MARK
 
 START_LIMIT = 20.0
-NETWORKS = ("none", "open")
+NETWORKS = ("none", EGRESS, "open")
 
 
 def start(spec: SandboxSpec, folders: Folders, confinement: Confinement, state: Path) -> Started:
@@ -27,7 +28,7 @@ def start(spec: SandboxSpec, folders: Folders, confinement: Confinement, state: 
     Raises Invalid for a spec that cannot be run here, NameTaken when the name is not ours, Unavailable when the shim
     could not be started, OutcomeUnknown when it did not answer in time.
     """
-    _require_runnable(spec)
+    _require_runnable(spec, confinement)
     folder = folders.sandbox(spec.name)
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -59,7 +60,7 @@ def _locked_start(
     return Started(spec.name, None, adopted=False)
 
 
-def _require_runnable(spec: SandboxSpec) -> None:
+def _require_runnable(spec: SandboxSpec, confinement: Confinement) -> None:
     words = [*spec.argv, *spec.env, *spec.env.values()]
     if not spec.argv or any("\0" in word for word in words):
         raise Invalid("the command is empty or holds a NUL byte")
@@ -67,8 +68,11 @@ def _require_runnable(spec: SandboxSpec) -> None:
         raise Invalid("an environment variable's name is empty or holds `=`")
     if spec.network not in NETWORKS:
         raise Invalid(
-            f"process sandboxes know network none and open, not {spec.network!r}", hint="use --runtime docker"
+            f"process sandboxes know network none, egress and open, not {spec.network!r}", hint="use --runtime docker"
         )
+    if spec.network == EGRESS and not confinement.cuts_network:
+        raise Invalid("process sandboxes keep their whole network here, so a list would hold nothing back",
+                      hint="use --runtime docker, or install bubblewrap")  # fmt: skip
 
 
 def _require_empty(folder: SandboxFolder) -> None:
@@ -98,7 +102,7 @@ def _scratch(spec: SandboxSpec, folders: Folders, confinement: Confinement) -> P
 
 def _launch(spec: SandboxSpec, private: Path, confinement: Confinement, state: Path) -> Launch:
     cwd = spec.workspace.resolve()
-    network = spec.network != "none"
+    network = spec.network == "open"
     wrapper: list[str] = []
     if confinement.bubblewrap is not None:
         wrapper = bubblewrap_arguments(
@@ -126,7 +130,10 @@ def _launch(spec: SandboxSpec, private: Path, confinement: Confinement, state: P
 def _environment(spec: SandboxSpec, private: Path, uid: int | None, environ: Mapping[str, str]) -> dict[str, str]:
     """Nothing of the engine's own environment but where programs are."""
     own = {"PATH": search_path(uid, environ), "LANG": "C.UTF-8"}
-    return {**own, **spec.env, "HOME": str(private / "home"), "TMPDIR": str(private / "tmp"), MARK: spec.name}
+    env = {**own, **spec.env}
+    if spec.programs:
+        env["PATH"] = f"{env['PATH']}:{spec.programs}"
+    return {**env, "HOME": str(private / "home"), "TMPDIR": str(private / "tmp"), MARK: spec.name}
 
 
 def _running_as(uid: int) -> int:

@@ -78,6 +78,18 @@ def send_term(folder: SandboxFolder) -> None:
         process_tree.send((process for depth, process in below if depth > shim["above"]), signal.SIGTERM)
 
 
+def send_int(folder: SandboxFolder) -> bool:
+    """INT to the command alone (blocking); False when it has ended."""
+    shim = folder.shim()
+    if shim is None or not folder.supervised():
+        return False
+    level = shim["above"] + 1
+    found = [process for depth, process in process_tree.descendants(shim["pid"]) if depth == level]
+    # Orphans may come to stand beside the command: it was there before them all.
+    command = sorted(found, key=lambda process: (process.started, process.pid))[:1]
+    return process_tree.send(command, signal.SIGINT) == 1
+
+
 def end_all(folder: SandboxFolder, name: str, uid: int) -> bool:
     """Kill every process of the sandbox until none is left (blocking, bounded); whether none is."""
     deadline = time.monotonic() + KILL_LIMIT

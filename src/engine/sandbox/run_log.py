@@ -3,6 +3,7 @@
 import asyncio
 import time
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -39,7 +40,8 @@ class RunLog:
 
     Used on the event loop: a block is one write(2) of at most 64 KiB to the page cache, some 30 µs, where handing it to
     a thread costs more than that in switches and would let a line overtake another. `total`: lines ever written;
-    `gaps`: gap markers a reader can meet; `missing`: lines of the sandbox dropped because the log is bounded.
+    `gaps`: gap markers a reader can meet; `missing`: lines of the sandbox dropped because the log is bounded; `tap` is
+    given each block of stored lines, without its secrets.
     """
 
     def __init__(self, folder: Path, limit: int, redactor: Redactor | None = None) -> None:
@@ -53,9 +55,11 @@ class RunLog:
         self._buffer: list[Lines] = []
         self._waiting = 0
         self._bytes = 0
+        self._uncounted = 0
         self._lost = 0
         self._timer: asyncio.TimerHandle | None = None
         self._news = asyncio.Event()
+        self.tap: Callable[[bytes], None] | None = None
         self.sealed = (folder / SEALED).exists()
         for entry in last_lines(folder, RESUMED):
             self._redactor.resume(MARKS[entry.stream], entry.text)
@@ -87,6 +91,11 @@ class RunLog:
     @property
     def gaps(self) -> int:
         return self._stored_gaps + (self.missing > 0) + (self._lost > 0)
+
+    def uncounted(self) -> int:
+        """Bytes taken in since this was asked last."""
+        size, self._uncounted = self._uncounted, 0
+        return size
 
     def write(self, chunk: Chunk) -> None:
         """Store the whole lines of a chunk; its unfinished end waits for the next chunk of its stream."""
@@ -135,6 +144,8 @@ class RunLog:
         buffer, self._buffer, self._waiting, self._bytes = self._buffer, [], 0, 0
         # Lines are whole here, wherever the frames and blocks that brought them ended.
         data = self._redactor.lines(b"".join(lines.data for lines in buffer), HEAD)
+        if self.tap is not None:
+            self.tap(data)
         self._append(data, sum(lines.count for lines in buffer), sum(lines.extras for lines in buffer))
         news, self._news = self._news, asyncio.Event()
         news.set()
@@ -189,6 +200,7 @@ class RunLog:
         self.flush()
 
     def _add(self, lines: Lines) -> None:
+        self._uncounted += len(lines.data)
         self._buffer.append(lines)
         self._waiting += lines.count
         self._bytes += len(lines.data)

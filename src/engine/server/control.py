@@ -2,13 +2,24 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from engine.api import Engine
+from engine.api.repeats import Served
 from engine.server.app import make_app
+from engine.server.bearer import Bearer, OwnersOnly
+from engine.server.connections import OwnConnection, StrangersConnection
+from engine.server.door import Door
+from engine.server.limits import RateLimit
+from engine.server.repeats import KeyedOrders
+from engine.server.tcp import TcpDoor, known_hosts
+from engine.server.tokens import Tokens
 from engine.supervisor import Crew
 
 GRACE = 1  # whole seconds an ordinary request may still take when the server ends
@@ -46,23 +57,52 @@ class ControlServer(uvicorn.Server):
         for _ in range(ACCEPTING):
             await asyncio.sleep(0)
 
-    async def finish(self, crew: Crew) -> None:
-        """End the server within its grace, then whatever connection or request would not."""
-        self.closing.set()
-        await crew.wait_idle(timeout=GRACE + 0.5)
-        await crew.close()
+    async def abort(self) -> None:
+        """End whatever connection or request did not end in time."""
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         if self.server_state.tasks:
             await asyncio.wait(set(self.server_state.tasks), timeout=0.3)
 
 
-def assemble(engine: Engine) -> ControlServer:
-    """The server over this engine, ready to be given a socket. Loads FastAPI and builds every route."""
+@dataclass(frozen=True)
+class Doors:
+    """The servers of one engine over the same routes: the owner's, and the strangers' when there is one."""
+
+    own: ControlServer
+    strangers: ControlServer | None
+
+    @property
+    def every(self) -> list[ControlServer]:
+        return [self.own] if self.strangers is None else [self.own, self.strangers]
+
+    async def finish(self, crew: Crew) -> None:
+        """End the servers within their grace, then whatever connection or request would not."""
+        self.own.closing.set()  # all have the same
+        await crew.wait_idle(timeout=GRACE + 0.5)
+        await crew.close()
+        for server in self.every:
+            await server.abort()
+
+
+def assemble(engine: Served, door: TcpDoor | None) -> Doors:
+    """The servers over this engine, ready to be given their sockets. Loads FastAPI and builds every route.
+
+    Raises Invalid when a token file cannot be used.
+    """
     closing = asyncio.Event()
+    routes = KeyedOrders(make_app(engine, closing), engine)
+    own = _server(Door(OwnersOnly(routes)), closing, OwnConnection)
+    if door is None:
+        return Doors(own, None)
+    bearer = Bearer(routes, Tokens(door.tokens, time.monotonic), RateLimit(time.monotonic))
+    return Doors(own, _server(Door(bearer, known_hosts(door.listen)), closing, StrangersConnection))
+
+
+def _server(app: ASGIApp, closing: asyncio.Event, connection: type[H11Protocol]) -> ControlServer:
     config = uvicorn.Config(
-        make_app(engine, closing),
-        http="h11",
+        app,
+        http=connection,
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -11,7 +11,11 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_jsonable_python
 from starlette.exceptions import HTTPException
 
-from engine.errors import Conflict, Invalid, InvalidGoalFile, NotFound, PilothouseError, Unavailable
+from engine.errors import (
+    Invalid,
+    NotFound,
+    PilothouseError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 SHOWN = 8  # validation errors named in the sentence; all of them stand in `details`
@@ -29,8 +33,11 @@ class Problem(BaseModel):
     details: dict[str, Any] = Field(default_factory=dict)
 
 
+# Named by a reference: a model here would be built anew for every status of every route.
+_ONE_SHAPE = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in (400, 404, 409, 413, 422, 503)
+    status: {"content": _ONE_SHAPE, "description": HTTPStatus(status).phrase}
+    for status in (400, 401, 403, 404, 405, 408, 409, 413, 422, 429, 500, 503)
 }
 
 
@@ -39,7 +46,7 @@ def problem_of(error: PilothouseError, status: int | None = None) -> Problem:
     return Problem(
         type=f"urn:pilothouse:problem:{error.code}",
         title=error.code.replace("_", " ").capitalize(),
-        status=status or _status(error),
+        status=status or error.status,
         detail=error.message,
         code=error.code,
         hint=error.hint,
@@ -54,22 +61,6 @@ def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Respo
 def encode(problem: Problem) -> str:
     """ASCII JSON: whatever foreign text a message quotes, it can be encoded."""
     return json.dumps(to_jsonable_python(dict(problem), fallback=str))
-
-
-def _status(error: PilothouseError) -> int:
-    match error:
-        case InvalidGoalFile():
-            return 422
-        case Invalid():
-            return 400
-        case NotFound():
-            return 404
-        case Conflict():
-            return 409
-        case Unavailable():
-            return 503
-        case _:
-            return 500
 
 
 async def on_pilothouse_error(_request: Request, error: Exception) -> Response:

@@ -2,8 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -11,17 +11,19 @@ from typing import Any, Generic, TypeVar
 import aiosqlite
 
 from engine.clock import Clock
-from engine.errors import Conflict, StoreError
-from engine.events import Event
+from engine.errors import StoreError
+from engine.store.group import Committed, Unit, commit_group, last_seq
 from engine.store.journal import journal_mode
 from engine.store.migrate import migrate
-from engine.store.transaction import EventDraft, Params, TaskMoved, Tx, stamp, store_events
+from engine.store.operation import UNDER_WAY, marking
+from engine.store.transaction import Params
 
 T = TypeVar("T")
-Unit = Callable[[Tx], T]
 
 READERS = 2
 BUSY_MS = 10_000
+CACHE_KIB = 16_384  # of pages a group has changed: what does not fit is written to the log before its commit, and again
+CHECKPOINT_PAGES = 4000  # of the log, before they go into the file: else each large group pays for that, too
 GROUP_LIMIT = 500  # units per commit: bounds how long one group keeps the write lock
 
 
@@ -29,21 +31,6 @@ GROUP_LIMIT = 500  # units per commit: bounds how long one group keeps the write
 class _Waiting(Generic[T]):
     unit: Unit[T]
     done: "asyncio.Future[T]"
-
-
-@dataclass(frozen=True)
-class Committed:
-    """What one group commit made true, in order."""
-
-    events: Sequence[Event]
-    moved: Sequence[TaskMoved]
-    to_end: Sequence[str]
-
-
-@dataclass
-class _Group:
-    results: list[tuple[_Waiting[Any], Any, BaseException | None]]
-    committed: Committed
 
 
 class Database:
@@ -68,7 +55,7 @@ class Database:
         try:
             self._writer = await _connect(path, journal_mode(path))
             await _in_thread(self._writer, migrate)
-            row = await _in_thread(self._writer, _last_seq)
+            row = await _in_thread(self._writer, last_seq)
             self._next_seq = row + 1
             self._readers = [await _connect(path, None) for _ in range(READERS)]
         except sqlite3.Error as error:
@@ -91,13 +78,22 @@ class Database:
         Whatever the unit raises undoes it alone and reaches this caller only. A caller cancelled before its group
         begins leaves nothing; later, the unit commits all the same.
         """
+        return await self._hand_in(unit)
+
+    async def write_all(self, units: Iterable[Unit[T]]) -> list[T | BaseException]:
+        """Write these side by side; what each returned or raised, in their order."""
+        return await asyncio.gather(*map(self._hand_in, units), return_exceptions=True)
+
+    def _hand_in(self, unit: Unit[T]) -> "asyncio.Future[T]":
         if self._closing or self._loop_task is None or self._loop_task.done():
             raise StoreError("the store is closed")
-        waiting = _Waiting(unit, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
+        operation = UNDER_WAY.get()
+        if operation is not None and not operation.marked:
+            unit = marking(unit, operation)
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(unit, done))
         self._news.set()
-        result: T = await waiting.done
-        return result
+        return done
 
     async def one(self, sql: str, params: Params = ()) -> sqlite3.Row | None:
         rows = await self.all(sql, params)
@@ -145,68 +141,18 @@ class Database:
             await self._write_group(self._writer, group)
 
     async def _write_group(self, writer: aiosqlite.Connection, group: list[_Waiting[Any]]) -> None:
-        now = self._clock.now()
+        now, began = self._clock.now(), self._clock.monotonic()
+        units = [waiting.unit for waiting in group]
         try:
-            ended = await _in_thread(writer, lambda c: _commit_group(c, now, self._next_seq, group))
+            outcomes, committed = await _in_thread(writer, lambda c: commit_group(c, now, self._next_seq, units))
         except sqlite3.Error as error:
             for waiting in group:
                 _settle(waiting, None, StoreError(f"the store refused a write: {error}", hint="is the disk full?"))
             return
-        self._next_seq += len(ended.committed.events)
-        self._on_commit(ended.committed)
-        for waiting, result, failure in ended.results:
+        self._next_seq += len(committed.events)
+        self._on_commit(replace(committed, seconds=self._clock.monotonic() - began))
+        for waiting, (result, failure) in zip(group, outcomes, strict=True):
             _settle(waiting, result, failure)
-
-
-def _commit_group(connection: sqlite3.Connection, now: Any, first_seq: int, group: Sequence[_Waiting[Any]]) -> _Group:
-    results: list[tuple[_Waiting[Any], Any, BaseException | None]] = []
-    drafts: list[EventDraft] = []
-    moved: list[TaskMoved] = []
-    to_end: list[str] = []
-    at = stamp(now)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for waiting in group:
-            tx = Tx(connection, now, at=at)
-            result, failure = _run_unit(tx, waiting.unit)
-            results.append((waiting, result, failure))
-            if failure is None:
-                drafts += tx.drafts
-                moved += tx.moved
-                to_end += tx.to_end
-        events = store_events(connection, first_seq, now, drafts)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return _Group(results, Committed(events, moved, to_end))
-
-
-def _run_unit(tx: Tx, unit: Unit[Any]) -> tuple[Any, BaseException | None]:
-    tx.connection.execute("SAVEPOINT unit")
-    try:
-        result = unit(tx)
-    except Exception as error:  # the unit is undone and its own caller gets the error, whatever it is
-        if not tx.connection.in_transaction:  # SQLite undid the whole group by itself (disk full, I/O error)
-            raise
-        tx.connection.execute("ROLLBACK TO unit")
-        tx.connection.execute("RELEASE unit")
-        return None, _as_ours(error)
-    tx.connection.execute("RELEASE unit")
-    return result, None
-
-
-def _as_ours(error: BaseException) -> BaseException:
-    if isinstance(error, sqlite3.IntegrityError):
-        conflict = Conflict(f"the store refused it: {error}", hint="read the row again")
-        conflict.__cause__ = error
-        return conflict
-    if isinstance(error, sqlite3.Error):
-        refused = StoreError(f"the store refused a write: {error}")
-        refused.__cause__ = error
-        return refused
-    return error
 
 
 def _settle(waiting: _Waiting[Any], result: Any, failure: BaseException | None) -> None:
@@ -216,10 +162,6 @@ def _settle(waiting: _Waiting[Any], result: Any, failure: BaseException | None) 
         waiting.done.set_result(result)
     else:
         waiting.done.set_exception(failure)
-
-
-def _last_seq(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
 
 
 async def _connect(path: Path, journal: str | None) -> aiosqlite.Connection:
@@ -237,7 +179,9 @@ def _configure(connection: sqlite3.Connection, journal: str | None) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     if journal is not None:
         connection.execute(f"PRAGMA journal_mode = {journal}")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     connection.execute("PRAGMA foreign_keys = ON")
     if journal is None:
         connection.execute("PRAGMA query_only = ON")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic_core import to_json
+
 from engine.events import Event, EventType
 from engine.model import TaskState
 from engine.redaction import Redactor
@@ -23,13 +25,14 @@ def stamp(at: datetime) -> str:
 
 @dataclass(frozen=True)
 class TaskMoved:
-    """A committed change of one task's state."""
+    """A committed change of one task's state. `wait`: seconds from its commit to `not_before`."""
 
     task: str
     goal: str
     frm: TaskState
     to: TaskState
     not_before: datetime | None = None
+    wait: float | None = None
 
 
 @dataclass
@@ -69,8 +72,11 @@ class Tx:
         """Execute and return the number of rows changed."""
         return self.connection.execute(sql, params).rowcount
 
-    def many(self, sql: str, rows: Sequence[Params]) -> None:
-        self.connection.executemany(sql, rows)
+    def many(self, sql: str, rows: Sequence[Params]) -> int:
+        """Execute for each and return the number of rows changed in all."""
+        if len(rows) == 1:
+            return self.run(sql, rows[0])
+        return self.connection.executemany(sql, rows).rowcount if rows else 0
 
     def emit(
         self, type: EventType, *, goal: str | None = None, task: str | None = None, run: str | None = None, **data: Any
@@ -78,7 +84,16 @@ class Tx:
         """An event of this change; gets its seq at the end of the group. Encoded here: what cannot be stored fails its
         own unit and no other (R4)."""
         cut = {key: _REDACTOR.data(data[key]) for key in data}
-        self.drafts.append(EventDraft(type, goal, task, run, cut, _ENCODE(cut)))
+        self.drafts.append(EventDraft(type, goal, task, run, cut, _encoded(cut)))
+
+
+def _encoded(data: dict[str, Any]) -> str:
+    """JSON; what only the standard encoder can say, such as half a surrogate pair, is said by that one, at five times
+    the cost."""
+    try:
+        return to_json(data).decode()
+    except ValueError:
+        return _ENCODE(data)
 
 
 def store_events(connection: sqlite3.Connection, first: int, at: datetime, drafts: Sequence[EventDraft]) -> list[Event]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from engine.errors import Conflict, NotFound
 from engine.workspace.git import LONG_DEADLINE, Git
-from engine.workspace.merging import commit_of
+from engine.workspace.merging import commit_of, tree_of
 from engine.workspace.removal import remove_folder
 
 
@@ -39,6 +39,28 @@ async def fill(git: Git, run: str, folder: Path, tip: str) -> str:
         await asyncio.to_thread(index.unlink, missing_ok=True)
     await asyncio.to_thread(mark.unlink)
     return base
+
+
+async def take_over(git: Git, run: str, folder: Path, now: str, base: str) -> None:
+    """Let a filled folder be the work tree of `run`, which starts from `base`: tracked files become those of `base`,
+    what git ignores in it stays, anything else goes. `now` is the commit whose files are in it. Repeating it comes to
+    the same.
+    """
+    started = await commit_of(git, base_ref(run))
+    base = started or base
+    mark = _mark(git, run)
+    await asyncio.to_thread(mark.touch, 0o600)
+    await git.run("update-ref", base_ref(run), base)
+    if await tree_of(git, now) != await tree_of(git, base):
+        index = git.git_dir / f"{run}.index"
+        try:
+            await git.run("read-tree", now, index=index)
+            await git.run("read-tree", "--reset", "-u", base, work_tree=folder, index=index, deadline=LONG_DEADLINE)
+            # What only the other commit ignored would be new work of this run.
+            await git.run("clean", "-ffdq", work_tree=folder, index=index, deadline=LONG_DEADLINE)
+        finally:
+            await asyncio.to_thread(index.unlink, missing_ok=True)
+    await asyncio.to_thread(mark.unlink)
 
 
 async def base_of(git: Git, run: str) -> str:

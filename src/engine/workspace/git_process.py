@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import Unavailable
+from engine.supervisor import begin
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ async def _start(
     source = await asyncio.to_thread(_input, stdin)
     path = f"{Path(os.fsdecode(command[0])).parent}:/usr/local/bin:/usr/bin:/bin"
     try:
-        return await asyncio.create_subprocess_exec(
+        start = asyncio.create_subprocess_exec(
             *command,
             cwd=folder,
             env=environment | {"PATH": path},
@@ -77,6 +78,7 @@ async def _start(
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
+        return await begin(start, _end)
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise GitFailed(f"git cannot start in {folder}: {error.strerror}", hint="is the folder still there?") from error
     finally:

@@ -18,6 +18,15 @@ ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
+class Rehearsal:
+    """Where the operator's branch and the goal's stand, and what a merge of them comes to."""
+
+    tip: str
+    goal: str
+    result: Integration
+
+
+@dataclass(frozen=True)
 class Landing:
     """One goal branch on its way into one branch of the operator."""
 
@@ -35,10 +44,8 @@ class Landing:
     async def land(self) -> Integration:
         """Raises Conflict when a work tree cannot follow or the branch keeps moving; then nothing has changed."""
         for _ in range(ATTEMPTS):
-            await self.operator.tip(self.into)
-            await fetch(self.ours, self.operator.git.git_dir, f"+refs/heads/{self.into}:{SEEN}")
-            tip, goal = await self._required(SEEN), await self._required(f"refs/heads/{self.branch}")
-            result = await merged(self.ours, tip, goal, self.message, self.now)
+            seen = await self.rehearse()
+            tip, result = seen.tip, seen.result
             places = await self.operator.checkouts(self.into)
             if result.conflicts:
                 return result
@@ -48,6 +55,13 @@ class Landing:
             if await self._move(places, tip, result.commit):
                 return result
         raise Conflict(f"{self.into} of {self.operator.place} keeps moving", hint="try the merge again")
+
+    async def rehearse(self) -> Rehearsal:
+        """Look at both branches and merge them in our own repository; neither moves."""
+        await self.operator.tip(self.into)
+        await fetch(self.ours, self.operator.git.git_dir, f"+refs/heads/{self.into}:{SEEN}")
+        tip, goal = await self._required(SEEN), await self._required(f"refs/heads/{self.branch}")
+        return Rehearsal(tip, goal, await merged(self.ours, tip, goal, self.message, self.now))
 
     async def _required(self, ref: str) -> str:
         commit = await commit_of(self.ours, ref)

@@ -8,14 +8,29 @@ from engine.workspace.git import Git
 from engine.workspace.git_process import GitFailed
 
 MOST_CONFLICTS = 200  # paths named in a result
+UNSAID = "both sides changed it"
+KINDS = {
+    "contents": "both sides changed the same lines",
+    "binary": "both sides changed it, and it is no text",
+    "modify/delete": "one side changed it, the other deleted it",
+    "rename/delete": "one side renamed it, the other deleted it",
+    "rename/rename": "both sides renamed it",
+    "file/directory": "a file on one side, a folder on the other",
+    "distinct modes": "a file on one side, something else on the other",
+    "submodule": "both sides name another commit of a nested repository",
+}
 
 
 @dataclass(frozen=True)
 class Integration:
-    """`commit` is the tip of the target branch afterwards; with conflicts it is the tip it had, and still has."""
+    """`commit` is the tip of the target branch afterwards; with conflicts it is the tip it had, and still has, `other`
+    is what did not fit, `base` where both come from, and `how` says of each path what stands against what."""
 
     commit: str
     conflicts: tuple[str, ...] = ()
+    how: tuple[str, ...] = ()
+    other: str = ""
+    base: str = ""
 
 
 Now = Callable[[], datetime]
@@ -41,15 +56,39 @@ async def merged(git: Git, ours: str, theirs: str, message: str, now: Now) -> In
         return Integration(ours)
     if await is_ancestor(git, ours, theirs):
         return Integration(theirs)
-    output = await git.run(
-        "merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours, theirs, fine=(0, 1)
-    )
-    tree, *paths = output.paths or [b""]
-    if output.code == 1 and paths:
-        return Integration(ours, tuple(shown_path(path) for path in paths[:MOST_CONFLICTS]))
+    output = await git.run("merge-tree", "--write-tree", "--name-only", "--messages", "-z", ours, theirs, fine=(0, 1))
+    tree, *rows = output.out.split(b"\0")
+    end = rows.index(b"") if b"" in rows else len(rows)
+    if output.code == 1 and end:
+        paths, said = rows[:end][:MOST_CONFLICTS], _said(rows[end + 1 :])
+        how = tuple(said.get(path, UNSAID) for path in paths)
+        return Integration(ours, tuple(map(shown_path, paths)), how, theirs, await _common(git, ours, theirs))
     if output.code == 1:
         raise GitFailed(f"git merge-tree failed: {output.err.strip() or 'conflicts without a path'}")
-    return Integration(await _commit(git, tree.decode(), (ours, theirs), message, now))
+    return Integration(await _commit(git, tree.decode().strip(), (ours, theirs), message, now))
+
+
+async def _common(git: Git, ours: str, theirs: str) -> str:
+    """The newest commit that both hold; any one of them where there are several."""
+    return (await git.run("merge-base", ours, theirs)).text.split()[0]
+
+
+def _said(rows: list[bytes]) -> dict[bytes, str]:
+    """What git says of each path: a count of paths, the paths, a kind that is the same in every version, a text."""
+    found: dict[bytes, str] = {}
+    at = 0
+    while at < len(rows) and rows[at].isdigit():
+        first = at + 1
+        kind = first + int(rows[at])
+        if kind >= len(rows):
+            break
+        words = rows[kind].decode("ascii", "replace")
+        if words.startswith("CONFLICT"):
+            name = words.removeprefix("CONFLICT").strip(" ()")
+            for path in rows[first:kind]:
+                found.setdefault(path, KINDS.get(name, name))
+        at = kind + 2
+    return found
 
 
 async def _commit(git: Git, tree: str, parents: tuple[str, ...], message: str, now: Now) -> str:

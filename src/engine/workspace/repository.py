@@ -1,17 +1,19 @@
 """The repository of one goal: bare, ours, outside every sandbox. It holds the goal's branch and every run's work."""
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from engine.api import Diff
 from engine.clock import SystemClock
 from engine.errors import Conflict, Invalid, NotFound, Unavailable
 from engine.ids import safe_name
-from engine.workspace.checkout import base_of, fill, is_filled
+from engine.workspace.checkout import base_of, base_ref, fill, is_filled, take_over
 from engine.workspace.diffing import diff_of
 from engine.workspace.git import BAD_BRANCH, LONG_DEADLINE, Git, branch_name, commit_id, require_version
 from engine.workspace.import_stream import ImportStream, write_changes
-from engine.workspace.landing import Landing
+from engine.workspace.landing import Landing, Rehearsal
 from engine.workspace.locks import lock_of
 from engine.workspace.merging import Integration, Now, commit_of, is_ancestor, merged, move_ref, tree_of
 from engine.workspace.operator_repository import OperatorRepository
@@ -64,6 +66,18 @@ class GoalRepository:
         """
         return await fill(self._git, _run_name(run), _absolute(folder), await self.tip())
 
+    async def take_over(self, run: str, folder: Path, before: str, left: str, *, own: bool) -> None:
+        """Let the folder that the run `before` left at its commit `left` be the work tree of `run`.
+
+        It starts from the branch tip. `own`: both are runs of one task, which goes on with its change while that is
+        in no branch of the goal.
+        """
+        folder, base = _absolute(folder), await self.tip()
+        if own and not await is_ancestor(self._git, commit_id(left), base):
+            await self._git.run("update-ref", base_ref(_run_name(run)), await self.base_of(before))
+            return
+        await take_over(self._git, _run_name(run), folder, commit_id(left), base)
+
     async def base_of(self, run: str) -> str:
         """The commit that a run's work tree was filled from; NotFound when it had none."""
         return await base_of(self._git, _run_name(run))
@@ -113,9 +127,9 @@ class GoalRepository:
             return None
         return await keep_apart(self._git, run, await self.base_of(run), commit, _absolute(patch))
 
-    async def diff(self, base: str, commit: str) -> Diff:
-        """What changed between two commits of this repository, bounded."""
-        return await diff_of(self._git, base, commit)
+    async def diff(self, base: str, commit: str, paths: Sequence[str] = ()) -> Diff:
+        """What changed between two commits of this repository, bounded; in these paths alone when there are any."""
+        return await diff_of(self._git, base, commit, paths)
 
     async def merge_into(self, repo: Path, into: str, message: str) -> Integration:
         """The goal's branch into the operator's branch `into`; idempotent.
@@ -123,10 +137,21 @@ class GoalRepository:
         A work tree in which `into` is checked out follows when it is clean. Raises Conflict otherwise, and NotFound
         when there is no such branch; then nothing has changed.
         """
+        async with self._landing(repo, into, message) as landing:
+            return await landing.land()
+
+    async def rehearse_into(self, repo: Path, into: str) -> Rehearsal:
+        """What `merge_into` would come to at this moment; nothing of the operator's is touched. Raises NotFound when
+        there is no such branch."""
+        async with self._landing(repo, into, "Rehearsal") as landing:
+            return await landing.rehearse()
+
+    @asynccontextmanager
+    async def _landing(self, repo: Path, into: str, message: str) -> AsyncIterator[Landing]:
         branch_name(into)
         operator = await OperatorRepository.find(repo)
         async with self._lock, lock_of(operator.git.git_dir):
-            return await Landing(self._git, self.branch, operator, into, message, self._now).land()
+            yield Landing(self._git, self.branch, operator, into, message, self._now)
 
     async def remove(self, folder: Path) -> None:
         """Remove a work tree; fine when it is gone."""

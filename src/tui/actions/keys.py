@@ -23,6 +23,7 @@ _NAMES = {
     "right_square_bracket": "]",
     "left_curly_bracket": "{",
     "right_curly_bracket": "}",
+    "backslash": "\\",
     "escape": "esc",
     "pagedown": "pgdn",
     "pageup": "pgup",
@@ -43,8 +44,13 @@ TOGETHER: tuple[tuple[Scope, ...], ...] = (
     (Scope.DIFF, Scope.MOVE, Scope.DIALOG),
     (Scope.EVERYWHERE, Scope.MOVE, Scope.FIND),
     (Scope.CARD, Scope.DIALOG),
+    (Scope.BATCH, Scope.MOVE, Scope.DIALOG),
+    (Scope.RULE, Scope.MOVE, Scope.DIALOG),
     (Scope.FORM, Scope.DIALOG),
 )
+
+# Keys that mean one thing in the tree and another in what stands beside it: the one that has the focus has the key.
+ASIDE = frozenset({frozenset({"goals.lower", "detail.tab_left"}), frozenset({"goals.raise", "detail.tab_right"})})
 
 
 def bindings(*scopes: Scope) -> list[Binding]:
@@ -98,7 +104,7 @@ def clashes(keys_by_id: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
             if name.partition(".")[0] not in scopes:
                 continue
             for key in keys.split(","):
-                if key in taken and taken[key] != name:
+                if key in taken and taken[key] != name and frozenset({taken[key], name}) not in ASIDE:
                     yield key, taken[key], name
                 taken[key] = name
 

@@ -14,10 +14,12 @@ def make_app(
     settings: Settings,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     remote: bool = False,
+    reread: Callable[[], Settings] | None = None,
     blink: bool = True,
 ) -> PilothouseApp:
-    """The app over an engine. `remote`: the engine belongs to somebody else; `blink` False: nothing moves by itself.
+    """The app over an engine. `remote`: the engine belongs to somebody else; `blink` False: nothing moves by itself;
+    `reread`: the settings of this machine as they are at that moment.
 
     Raises Invalid for an unknown theme or a keymap that cannot be.
     """
-    return PilothouseApp(engine, settings, now, remote=remote, blink=blink)
+    return PilothouseApp(engine, settings, now, remote=remote, blink=blink, reread=reread)

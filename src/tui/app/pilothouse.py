@@ -13,9 +13,12 @@ from textual.filter import LineFilter
 from textual.worker import Worker, WorkerState
 
 from engine.api import Engine
-from engine.errors import Invalid
+from engine.collector import leave_alone_what_is_loaded
+from engine.events import Event as Fact
 from engine.settings import Settings
 from tui.actions import KeyGuard, Scope, bindings, check_keymap
+from tui.app.calling import LOOK
+from tui.app.rereading import Rereading
 from tui.app.stopping import resume_only_what_was_stopped
 from tui.app.ways import Ways
 from tui.bridge import Ballot, Feed
@@ -38,7 +41,7 @@ SHEETS: list[str | PurePath] = [
 BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (WIDE, "-wide")]
 
 
-class PilothouseApp(Ways):
+class PilothouseApp(Rereading, Ways):
     """Ends with how the operator wants the engine to go on, or None when the screen died."""
 
     # All sheets at once: one that came with its screen would have the whole style parsed again at its first opening.
@@ -50,48 +53,56 @@ class PilothouseApp(Ways):
     DEFAULT_MODE = "goals"
 
     def __init__(
-        self, engine: Engine, settings: Settings, now: Callable[[], datetime], *, remote: bool, blink: bool
+        self,
+        engine: Engine,
+        settings: Settings,
+        now: Callable[[], datetime],
+        *,
+        remote: bool,
+        blink: bool,
+        reread: Callable[[], Settings] | None = None,
     ) -> None:
         super().__init__()
         self.remote = remote
         self.guard = KeyGuard()
-        feed = Feed(engine, self._tell, now)
+        self.begin_calling(settings.notify)
+        self.begin_rereading(settings, reread)
+        feed = Feed(engine, self._tell, now, self._heard)
         ballot = Ballot(feed, now)
-        self.deck = Deck(feed, ballot, self.guard, now, _operator(), blink)
+        self.deck = Deck(feed, ballot, self.guard, now, self.edit_text, _operator(), blink)
         self.chosen_keys = check_keymap(settings.ui.keymap)
         self.set_keymap(self.chosen_keys)
         self.add_mode("goals", lambda: GoalsScreen(self.deck))
         self.add_mode("decisions", lambda: DecisionsScreen(self.deck))
         self.add_mode("logs", lambda: LogsScreen(self.deck))
         self.add_mode("sandboxes", lambda: SandboxesScreen(self.deck))
-        self._wear(settings.ui.theme)
+        self.register_theme(PILOTHOUSE)
+        self.wear(settings.ui.theme)
         self._bridge: Worker[None] | None = None
         self._told = False
         self._harmless = Harmless()
         if not blink:
             self.animation_level = "none"
 
-    def _wear(self, theme: str) -> None:
-        self.register_theme(PILOTHOUSE)
-        if theme not in self.available_themes:
-            known = ", ".join(sorted(self.available_themes))
-            raise Invalid(f"ui.theme: no theme is called {theme!r}", hint=f"there are: {known}")
-        self.theme = theme
-
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The second wall stands behind every widget."""
         return [*super().get_line_filters(), self._harmless]
 
+    def _heard(self, event: Fact) -> None:
+        self.caller.heard(event)
+        self.reread_after(event)
+
     def on_mount(self) -> None:
         self._follow()
+        if self.deck.blink:
+            self.set_interval(LOOK, self.attend)
 
     def on_ready(self) -> None:
         """What was loaded lives as long as the process: taken out of the collector it costs no pause at a keypress."""
         if not self.is_headless:
             resume_only_what_was_stopped()
             gc.collect()
-            gc.freeze()
-            gc.set_threshold(20_000, 20, 50)
+            leave_alone_what_is_loaded()
 
     def _follow(self) -> None:
         self._bridge = self.run_worker(self.deck.feed.run(), name="bridge", exit_on_error=False)
@@ -125,12 +136,16 @@ class PilothouseApp(Ways):
         for screen in self.screen_stack:
             if isinstance(screen, Working):
                 screen.show(self.overview)
+        if self.overview.status is not None:
+            titles = {goal.id: goal.title for goal in self.overview.goals}
+            self.caller.show(self.overview.decisions, titles, self.overview.reading)
 
     async def on_event(self, event: Event) -> None:
         if isinstance(event, Key) and not event.is_forwarded:
             self.guard.arrived(event.key, event.time)
         elif isinstance(event, Paste) and not event.is_forwarded:
             self.guard.pasted(event.time)
+        self.noticed(event)
         await super().on_event(event)
 
     def on_key(self, event: Key) -> None:

@@ -9,7 +9,7 @@ from engine.api import StopMode
 from engine.errors import PilothouseError
 from engine.model import DecisionState
 from tui.actions import Scope
-from tui.app.lending import lend_terminal
+from tui.app.lending import lend_editor, lend_terminal
 from tui.formats import clean, short
 from tui.messages import Overview, ShowCard, ShowHelp, ShowLogs, ShowNode, ShowShell
 from tui.screens.base import Panel
@@ -75,6 +75,10 @@ class Ways(App[StopMode | None]):
         if code and refused:
             self.notify(clean(refused)[:500], severity="error", markup=False)
 
+    async def edit_text(self, text: str) -> str | None:
+        """The text as the operator's editor left it; None where no terminal can be lent."""
+        return await lend_editor(self, text) if self.can_suspend else None
+
     @property
     def can_suspend(self) -> bool:
         """Whether the terminal can be lent; a screen in a test or a browser has none."""
@@ -118,7 +122,7 @@ class Ways(App[StopMode | None]):
 
     async def _undo(self) -> None:
         try:
-            decision = await self.deck.ballot.undo(self.overview)
+            decision = await self.deck.ballot.undo(self.overview, self.deck.operator)
         except PilothouseError as error:
             self.notify(clean(error.message), severity="warning", markup=False)
         else:

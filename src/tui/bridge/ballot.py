@@ -1,17 +1,51 @@
 """Answers: sent once, bound to what was painted, shown as sent until the engine has said what became of them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
+
+from pydantic import ValidationError
 
 from engine.api import Answer, DecisionView
-from engine.errors import NotFound, OutcomeUnknown, Unavailable
+from engine.errors import Invalid, NotFound, OutcomeUnknown, Unavailable
 from engine.model import AnswerKind, DecisionState
 from tui.bridge.feed import Feed
 from tui.messages import Overview, Sent
 
 PATIENCE = 20.0  # seconds an answer may take before it counts as unconfirmed
+
+
+class Said(NamedTuple):
+    """What is answered: the kind, and what that kind needs."""
+
+    kind: AnswerKind
+    feedback: str = ""
+    option: str | None = None
+    fields: Mapping[str, str | int | float | bool] = MappingProxyType({})
+
+    def to(self, decision: DecisionView, *, by: str, shown: float, undoable: bool = True) -> Answer:
+        """The answer to a decision as it was painted: bound to its version and content hash (R82, R122).
+
+        Raises Invalid for words that no answer takes.
+        """
+        try:
+            return Answer(
+                version=decision.version,
+                answer=self.kind,
+                feedback=self.feedback,
+                option=self.option,
+                fields=dict(self.fields),
+                by=by,
+                via="key",
+                undoable=undoable,
+                content=decision.content,
+                shown_seconds=max(0.0, shown),
+            )
+        except ValidationError as error:
+            raise Invalid(f"this cannot be sent: {error.errors()[0]['msg']}") from error
 
 
 class Ballot:
@@ -27,32 +61,23 @@ class Ballot:
         return self._sent.get(decision)
 
     async def send(
-        self, decision: DecisionView, kind: AnswerKind, feedback: str, *, by: str, shown: float
+        self, decision: DecisionView, said: Said, *, by: str, shown: float, undoable: bool = True
     ) -> DecisionView:
         """Answer the decision as it was painted: its id, version and content hash (R82, R122).
 
         Raises Conflict when it moved on, OutcomeUnknown when no reply came in time; a second call while the first
         is on its way raises Conflict through the engine, never twice an effect.
         """
-        answer = Answer(
-            version=decision.version,
-            answer=kind,
-            feedback=feedback,
-            by=by,
-            via="key",
-            undoable=True,
-            content=decision.content,
-            shown_seconds=max(0.0, shown),
-        )
-        self._put(Sent(decision.id, decision.version, kind, self._now()))
+        answer = said.to(decision, by=by, shown=shown, undoable=undoable)
+        self._put(Sent(decision.id, decision.version, said.kind, self._now()))
         try:
             async with asyncio.timeout(PATIENCE):
                 answered = await self._feed.engine.answer(decision.id, answer)
         except (TimeoutError, Unavailable) as lost:
             reading = self._feed.overview.reading
             self._put(replace(self._sent[decision.id], confirmed=False, reading=reading))
-            said = f": {lost}" if str(lost) else f" for {PATIENCE:.0f} s"
-            raise OutcomeUnknown(f"no reply to the answer{said}", hint="it stays marked as sent") from lost
+            words = f": {lost}" if str(lost) else f" for {PATIENCE:.0f} s"
+            raise OutcomeUnknown(f"no reply to the answer{words}", hint="it stays marked as sent") from lost
         except BaseException:
             self._drop(decision.id)
             raise
@@ -60,13 +85,13 @@ class Ballot:
         self._drop(decision.id)
         return answered
 
-    async def undo(self, overview: Overview) -> DecisionView:
+    async def undo(self, overview: Overview, by: str) -> DecisionView:
         """Take back the newest staged answer, one given here before any other; NotFound when there is none."""
         staged = [row.id for row in overview.decisions if row.state is DecisionState.STAGED]
         mine = [ref for ref in reversed(self._staged) if ref in staged]
         if not staged:
             raise NotFound("no answer is in its undo window")
-        return await self._feed.engine.undo((mine or staged)[0])
+        return await self._feed.engine.undo((mine or staged)[0], by)
 
     def settle(self, overview: Overview) -> list[Sent]:
         """Forget unconfirmed answers whose fate the overview shows; returns those that did not arrive."""

@@ -23,10 +23,17 @@ NEWS = 40  # newest events that are kept for the ticker
 
 
 class Feed:
-    """Owns the subscription. `tell` is called on the event loop with each new overview."""
+    """Owns the subscription. `tell` is called on the event loop with each new overview, `heard` with each event."""
 
-    def __init__(self, engine: Engine, tell: Callable[[Overview], None], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        tell: Callable[[Overview], None],
+        now: Callable[[], datetime],
+        heard: Callable[[Event], None] = lambda _event: None,
+    ) -> None:
         self.engine = engine
+        self._heard = heard
         self.overview = Overview()
         self._tell = tell
         self._now = now
@@ -112,6 +119,7 @@ class Feed:
                 self._dirty |= self._open
             case Event():
                 self._news.append(update)
+                self._heard(update)
                 self._parts |= _touched(update)
                 if update.goal in self._open:
                     self._dirty.add(update.goal)
@@ -127,7 +135,7 @@ class Feed:
                 async with asyncio.timeout(SILENCE):
                     await self._wake.wait()
             except TimeoutError:
-                self._parts.add("status")
+                self._parts |= {"status", "sandboxes"}  # what a run does changes without an event
             self._wake.clear()
             if self.overview.link is Link.LIVE:
                 began = time.monotonic()
@@ -151,11 +159,12 @@ class Feed:
                 if parts:
                     status = changes["status"] = await self.engine.status()
                     changes["seq"] = status.engine.seq
-                trees = {goal: tree for goal in goals if (tree := await self._tree(goal)) is not None}
+                trees = {goal: await self._tree(goal) for goal in goals}
         except TimeoutError:
             raise Unavailable(f"the engine has not answered for {PATIENCE:.0f} s") from None
-        kept = {goal: tree for goal, tree in self.overview.trees.items() if goal in self._open}
-        changes["trees"] = MappingProxyType(kept | trees)
+        shown = {**self.overview.trees, **trees}
+        known = {goal: tree for goal, tree in shown.items() if tree is not None and goal in self._open}
+        changes["trees"] = MappingProxyType(known)
         self.set(**changes, heard_at=self._now(), news=tuple(self._news))
 
     async def _tree(self, goal: str) -> TreeNode | None:
@@ -170,7 +179,7 @@ def _touched(event: Event) -> set[str]:
     noun = event.type.value.partition(".")[0]
     if noun in ("decision", "gate", "task", "goal"):
         return {"status", "decisions", "sandboxes"} if noun == "goal" else {"status", "decisions"}
-    return {"status", "sandboxes"} if noun in ("run", "sandbox", "engine") else {"status"}
+    return {"status", "sandboxes"} if noun in ("run", "sandbox", "engine", "agent") else {"status"}
 
 
 def _first(group: BaseExceptionGroup) -> BaseException:

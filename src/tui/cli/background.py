@@ -3,13 +3,13 @@
 import asyncio
 import os
 import subprocess
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineUnavailable, ExitCode
 from tui.cli.call import Call
 from tui.cli.session import POLL, connect, make_state
+from tui.program import own_command
 
 if TYPE_CHECKING:
     from engine.client import RemoteEngine
@@ -42,11 +42,9 @@ async def start_in_background(call: Call) -> "RemoteEngine":
 
 
 def _spawn(call: Call) -> "subprocess.Popen[bytes]":
-    # -P: a project with a folder called engine or tui must not become our code
-    argv = [sys.executable, "-P", "-m", "tui.cli.main", "--project", str(call.paths.root), "serve"]
     with call.paths.engine_log.open("ab") as log:
         return subprocess.Popen(
-            argv,
+            own_command("--project", str(call.paths.root), "serve"),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # its events are in the store; a second copy would grow without bound
             stderr=log,

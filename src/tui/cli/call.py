@@ -3,6 +3,8 @@
 import functools
 import re
 import shlex
+import shutil
+import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,9 +16,10 @@ import click
 from engine.errors import ExitCode, Invalid
 
 if TYPE_CHECKING:
-    from engine.local import ProjectPaths
-    from engine.settings import Settings
+    from engine.local.project import ProjectPaths
+    from engine.settings import Settings, SettingsSource
 
+NAME = "pilothouse"
 P = ParamSpec("P")
 T = TypeVar("T")
 # An id, a prefix of one, a key, or GOAL/KEY. Nothing else leaves the command line (HARDENING fact 1).
@@ -30,30 +33,75 @@ class Call:
     as_json: bool = False
     folder: Path | None = None
     no_ui: bool = False
+    address: str | None = None
+    token_file: Path | None = None
+
+    @functools.cached_property
+    def engine(self) -> str | None:
+        """The address of an engine that was named, by --engine or PILOTHOUSE_ENGINE; None: this project's own.
+
+        A project that was named on the command line counts more than the variable.
+        """
+        import os
+
+        if self.address is None and self.folder is None:
+            return os.environ.get("PILOTHOUSE_ENGINE") or None
+        return self.address
+
+    @functools.cached_property
+    def token(self) -> str | None:
+        """The token for that engine, out of --token-file or PILOTHOUSE_TOKEN; raises Invalid for a file of no use."""
+        import os
+
+        if self.token_file is None:
+            return os.environ.get("PILOTHOUSE_TOKEN") or None
+        from engine.private import read_tokens
+
+        return read_tokens(self.token_file)[0].token
 
     @functools.cached_property
     def paths(self) -> "ProjectPaths":
         """The project: the folder that was named, else the nearest one upwards that has a project."""
-        from engine.local import ProjectPaths, find_project
+        from engine.local.project import ProjectPaths, find_project
 
         return ProjectPaths(self.folder if self.folder is not None else find_project(Path.cwd()))
 
     @functools.cached_property
     def settings(self) -> "Settings":
         """All settings of the project; raises Invalid naming file and key."""
-        from engine.settings import load_settings
+        return self.source.load()
 
-        return load_settings(self.paths.settings)
+    @functools.cached_property
+    def source(self) -> "SettingsSource":
+        """Where they come from."""
+        import os
+
+        from engine.settings import SettingsSource
+
+        return SettingsSource(self.paths.settings, os.environ)
 
     def command(self, *words: str) -> str:
         """A command line to show the operator, good to copy from the folder they stand in."""
-        return shlex.join(["pilothouse", *self._place, *words])
+        return shlex.join([_program(), *self._place, *words])
 
     @functools.cached_property
     def _place(self) -> list[str]:
-        from engine.local import find_project
+        from engine.local.project import find_project
 
+        if self.engine is not None:
+            file = [] if self.token_file is None else ["--token-file", str(self.token_file)]
+            return ["--engine", self.engine, *file]
         return [] if self.paths.root == find_project(Path.cwd()) else ["--project", str(self.paths.root)]
+
+
+@functools.cache
+def _program() -> str:
+    """What starts this program where the operator stands: its name when that is on the path, else where it is."""
+    started = Path(sys.argv[0])
+    if started.name != NAME or shutil.which(NAME) is not None:
+        return NAME
+    inside = started.absolute()
+    return str(inside.relative_to(Path.cwd())) if inside.is_relative_to(Path.cwd()) else str(inside)
 
 
 class Ref(click.ParamType[str]):
@@ -67,6 +115,20 @@ class Ref(click.ParamType[str]):
             raise Invalid(
                 f"{shown!r} is not an id", hint="an id such as t-8k2m0q7xwz, a unique prefix of one, or GOAL/KEY"
             )
+        return value
+
+
+class Name(click.ParamType[str]):
+    """The name of a schedule or a template; hostile text ends here with exit code 2."""
+
+    name = "name"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from engine.model.schedules import NAME as NAMES
+
+        if NAMES.fullmatch(value) is None:
+            shown = value if len(value) <= 60 else value[:60] + "…"
+            raise Invalid(f"{shown!r} is not a name", hint="a-z, 0-9, `.`, `_` and `-`, such as nightly")
         return value
 
 
@@ -104,8 +166,18 @@ def _remember_folder(ctx: click.Context, _: click.Parameter, given: str | None) 
         ctx.ensure_object(Call).folder = folder
 
 
+def _remember_engine(ctx: click.Context, _: click.Parameter, given: str | None) -> None:
+    if given is not None:
+        ctx.ensure_object(Call).address = given
+
+
+def _remember_token_file(ctx: click.Context, _: click.Parameter, given: str | None) -> None:
+    if given is not None:
+        ctx.ensure_object(Call).token_file = Path(given)
+
+
 def common_options() -> list[click.Parameter]:
-    """`--json` and `--project`, for the group and for every verb."""
+    """What the group and every verb take: `--json`, where the project or its engine is, and the token for that."""
     return [
         click.Option(
             ["--json"], is_flag=True, expose_value=False, callback=_remember_json, help="Answer in JSON on stdout."
@@ -116,6 +188,20 @@ def common_options() -> list[click.Parameter]:
             expose_value=False,
             callback=_remember_folder,
             help="The project's folder (default: the nearest one upwards with .pilothouse/, else this one).",
+        ),
+        click.Option(
+            ["--engine"],
+            metavar="URL",
+            expose_value=False,
+            callback=_remember_engine,
+            help="An engine elsewhere: http://HOST:PORT or unix:PATH (or PILOTHOUSE_ENGINE).",
+        ),
+        click.Option(
+            ["--token-file"],
+            metavar="FILE",
+            expose_value=False,
+            callback=_remember_token_file,
+            help="The token: for --engine (or PILOTHOUSE_TOKEN), or the ones --listen lets in.",
         ),
     ]
 

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from engine.api import DecisionCard, DecisionView, Diff, GoalView, SandboxView, Status, TreeNode, Why
-from engine.model import AnswerKind, GoalState, Risk, TaskState
+from engine.model import Activity, AnswerKind, BudgetState, GoalState, Risk, TaskState
+from tui.cli.draw_deciding import card_facts, put_off, put_off_words
 from tui.cli.output import paint, table
-from tui.formats import ago, bar, clean, glyph, one_line, plural, size, state_words, until
+from tui.formats import ago, bar, clean, duration, glyph, one_line, other_side, plural, size, state_words, until
 
 COLOURS: dict[str, str] = {
     TaskState.RUNNING: "cyan",
@@ -41,6 +42,8 @@ def status_lines(status: Status) -> Iterator[str]:
     yield paint(f"{clean(info.project)}   {state}{driver}", "bold")
     for notice in info.notices:
         yield f"! {one_line(notice)}"
+    if info.next_start is not None:
+        yield one_line(f"next start: {info.next_start.schedule}, {until(info.next_start.at, now)}")
     if not status.goals:
         yield "no goals yet"
     for goal in status.goals:
@@ -55,9 +58,29 @@ def goal_lines(goal: GoalView, now: datetime) -> Iterator[str]:
     yield f"{mark(goal.state)} {goal.id}  {words}  {paint(one_line(goal.title), 'bold')}"
     if goal.cause:
         yield f"    {first_line(goal.cause)}"
+    if goal.continues:
+        yield f"    starts over {goal.continues}"
+    for budget in goal.budget:
+        whose = f"{one_line(budget.task_key)}: " if budget.task_key else ""
+        yield f"    budget {whose}{one_line(budget.words)}{_budget_state(budget.state)}"
+    for pinned in goal.pinned:
+        yield f"    {mark(pinned.state)} {one_line(pinned.words)}"
     for wait in goal.waiting_on:
         limit = f", {until(wait.until, now)}" if wait.until else ""
         yield f"    {mark('waiting')} {wait.kind} {wait.id}: {one_line(wait.label)}{limit}"
+
+
+def _budget_state(state: BudgetState) -> str:
+    match state:
+        case BudgetState.WITHIN:
+            return ""
+        case BudgetState.WARNED:
+            return " – nearly spent"
+        case BudgetState.ASKED:
+            return " – spent: it waits for your answer"
+        case BudgetState.FINISHING | BudgetState.STOPPED:
+            return f" – spent: {state.value}"
+    assert_never(state)
 
 
 def tree_lines(node: TreeNode, *, depth: int = 0) -> Iterator[str]:
@@ -83,10 +106,17 @@ def _node(node: TreeNode, now: datetime) -> str:
         facts.append("parallel")
     if node.gate:
         facts.append(node.gate)
+    if node.tests is not None:
+        facts.append("tester")
     if node.decision:
         facts.append(f"decision {node.decision}")
     if node.deadline and node.state == TaskState.WAITING:
         facts.append(f"due {until(node.deadline, now)}")
+    if node.verdict:
+        facts.append(node.verdict)
+    if node.rounds:
+        most = f" of {node.max_rounds}" if node.max_rounds is not None else ""
+        facts.append(f"{node.rounds}{most} {'round' if node.rounds == 1 and not most else 'rounds'} of rework")
     if node.runs > 1:
         facts.append(plural(node.runs, "run"))
     if node.started_at:
@@ -110,13 +140,14 @@ def sandbox_lines(live: Sequence[SandboxView]) -> list[str]:
     if not live:
         return []
     now = datetime.now(UTC)
-    rows = [("NAME", "DRIVER", "STATE", "TASK", "AGE", "MEMORY", "CPUS", "NETWORK")]
+    rows = [("NAME", "DRIVER", "STATE", "DOES", "TASK", "AGE", "MEMORY", "CPUS", "NETWORK")]
     rows += [
         (
             s.name,
             s.driver.value,
             "frozen" if s.frozen else s.state.value,
-            one_line(s.task_key),
+            _does(s),
+            one_line(s.task_key) + (" (pinned)" if s.pin else ""),
             ago(s.started_at, now),
             size(s.memory),
             f"{s.cpus:g}",
@@ -125,6 +156,16 @@ def sandbox_lines(live: Sequence[SandboxView]) -> list[str]:
         for s in live
     ]
     return table(rows)
+
+
+def _does(sandbox: SandboxView) -> str:
+    """What it was last seen doing, and for how long; a mark when two signs say that it has stalled."""
+    if sandbox.activity is None:
+        return "–"
+    if sandbox.activity is Activity.WORKING:
+        return "working"
+    words = f"{sandbox.activity.value} {duration(sandbox.activity_age or 0.0)}"
+    return f"{words}, stalled" if sandbox.stalled else words
 
 
 def decision_lines(pending: Sequence[DecisionView]) -> list[str]:
@@ -159,6 +200,7 @@ def card_lines(card: DecisionCard) -> Iterator[str]:
     risk = paint(f"risk {d.risk.value}", "red") if d.risk is Risk.HIGH else f"risk {d.risk.value}"
     yield f"{d.id} v{d.version} · {d.kind.value} · {risk} · opened {ago(d.opened_at, now)} ago{due}"
     yield f"{one_line(d.goal_title, visible=True)} › {one_line(d.task_key, visible=True)}"
+    yield from card_facts(card)
     if card.blocks:
         yield f"blocks {', '.join(one_line(key, visible=True) for key in card.blocks)}"
     if card.last_run is not None and card.last_run.message:
@@ -166,10 +208,16 @@ def card_lines(card: DecisionCard) -> Iterator[str]:
     for line in card.last_lines:
         yield f"  │ {one_line(line.text, visible=True)}"
     if card.diff is not None:
-        yield f"change {card.diff.base[:10]} → {card.diff.commit[:10]}, {plural(len(card.diff.files), 'file')}"
-        yield from (_diff_line(clean(line, visible=True)) for line in card.diff.text.split("\n"))
-        if card.diff.truncated:
-            yield "the diff is longer than this: `pilothouse diff` of the task shows what is kept"
+        yield from _change_lines("change", card.diff)
+    if card.against is not None:
+        yield from _change_lines(f"{other_side(card.decision)} meanwhile", card.against)
+
+
+def _change_lines(name: str, change: Diff) -> Iterator[str]:
+    yield f"{name} {change.base[:10]} → {change.commit[:10]}, {plural(len(change.files), 'file')}"
+    yield from (_diff_line(clean(line, visible=True)) for line in change.text.split("\n"))
+    if change.truncated:
+        yield "the diff is longer than this: `pilothouse diff` of the task shows what is kept"
 
 
 def _diff_line(line: str) -> str:
@@ -185,10 +233,15 @@ def diff_stat_lines(change: Diff) -> list[str]:
 def decision_words(d: DecisionView) -> str:
     """Where a decision stands, in one line."""
     name = f"{d.id} v{d.version}"
+    if d.answer is None and put_off(d):
+        return f"{name} is {d.state.value}, {put_off_words(d, datetime.now(UTC))}: {one_line(d.question)}"
+    if d.answer is None and d.approved_by is not None:
+        return f"{name} is {d.state.value}: approved by {one_line(d.approved_by)}, it needs a second name"
     if d.answer is None:
         return f"{name} is {d.state.value}: {one_line(d.question)}"
     by = f" by {one_line(d.by)}" if d.by else ""
-    return f"{name} is {d.state.value}: {answer_words(d.answer)}{by}"
+    chosen = f" {one_line(d.chosen)}" if d.chosen is not None else ""
+    return f"{name} is {d.state.value}: {answer_words(d.answer)}{chosen}{by}"
 
 
 def answer_words(answer: AnswerKind) -> str:
@@ -200,4 +253,10 @@ def answer_words(answer: AnswerKind) -> str:
             return "rejected"
         case AnswerKind.CHANGES:
             return "changes requested"
+        case AnswerKind.CHOOSE:
+            return "chosen"
+        case AnswerKind.FILL:
+            return "filled in"
+        case AnswerKind.SNOOZE:
+            return "snoozed"
     assert_never(answer)

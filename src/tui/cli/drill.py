@@ -4,15 +4,17 @@ import asyncio
 import json
 import os
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from engine.local import Finding, ProjectPaths, store_damage
+from engine.local.finding import Finding
+from engine.local.project import ProjectPaths
+from engine.local.store_check import store_damage
 from engine.settings import Settings
+from tui.program import own_command
 
 PATIENCE = 120.0  # seconds one command may take, and what is waited for may take to come
 ANSWER = 5.0  # seconds in which an engine answers while a sandbox prints without end
@@ -23,6 +25,11 @@ tasks:
   - {id: work, run: echo done}
   - {id: ship, gate: {kind: human_approval, question: Ship it?}}
 """
+OUTSIDE = """\
+goal: A gate that waits for something outside
+tasks:
+  - {id: deployed, gate: {kind: webhook, name: drill.done}}
+"""
 LONG = """\
 goal: An engine that is killed
 tasks:
@@ -31,8 +38,9 @@ tasks:
 KILLED = """\
 goal: A sandbox that is killed
 tasks:
-  - {id: nap, run: sleep 600}
+  - {id: nap, run: 'echo $$ >victim; sleep 600; true'}
 """
+KILL = "until [ -s victim ]; do sleep 0.1; done; kill -9 $(cat victim)"
 LOUD = f"""\
 goal: A sandbox that prints too much
 tasks:
@@ -61,8 +69,7 @@ class Drill:
 
     async def ask(self, *words: str) -> tuple[int, Any]:
         """A verb's exit code and its JSON answer; of one that streams, the last line."""
-        # -P: a project with a folder called engine or tui must not become our code
-        argv = [sys.executable, "-P", "-m", "tui.cli.main", "--project", str(self.paths.root), "--json", *words]
+        argv = own_command("--project", str(self.paths.root), "--json", *words)
         process = await asyncio.create_subprocess_exec(
             *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
         )
@@ -133,6 +140,23 @@ async def gates(drill: Drill) -> str:
     return "it waited over restarts, refused an answer to another version, and opened for its own"
 
 
+async def signals(drill: Drill) -> str:
+    await drill.run(OUTSIDE, "--detach")
+    deadline = time.monotonic() + PATIENCE
+    while not (await drill.goal())["waiting_on"]:
+        held(time.monotonic() < deadline, "its gate did not open")
+    _, stray = await drill.ask("signal", "webhook", "name=drill.other")
+    held(stray == {"matched": [], "queued": True}, f"a signal for another gate did {stray}")
+    await drill.kill_engine()
+    await drill.ask("--no-ui", "--until", "idle")
+    held((await drill.goal())["state"] == "active", "its gate did not wait over kill -9")
+    _, right = await drill.ask("signal", "webhook", "name=drill.done")
+    held(len(right["matched"]) == 1, f"its own signal did {right}")
+    await drill.ask("--no-ui", "--until", "idle")
+    held((await drill.goal())["state"] == "done", "its own signal did not let it through")
+    return "a stray signal was kept and opened nothing; over kill -9, its own one opened the gate"
+
+
 async def nothing_lost(drill: Drill) -> str:
     await drill.run(LONG, "--detach")
     box = await drill.alive()
@@ -150,19 +174,20 @@ async def nothing_lost(drill: Drill) -> str:
 async def true_ends(drill: Drill) -> str:
     await drill.run(KILLED, "--detach")
     box = await drill.alive()
-    await drill.ask("kill", box["name"])
-    goal = await drill.goal()
+    await drill.ask("shell", box["run"], "--", "sh", "-c", KILL)  # from inside: the engine is not told
     deadline = time.monotonic() + PATIENCE
     while (goal := await drill.goal())["tree"]["children"][0]["state"] in ("claimed", "running"):
         held(time.monotonic() < deadline, "a killed sandbox still counts as running")
     state = goal["tree"]["children"][0]["state"]
-    held(state != "done", "a killed sandbox counts as done")
+    held(state == "failed", f"a sandbox that was killed counts as {state}")
+    [task] = goal["tree"]["children"]
+    held("SIGKILL" in json.dumps((await drill.ask("why", task["id"]))[1]), "why does not name the signal")
     held(not (await drill.ask("sandboxes"))[1], "a killed sandbox is still listed")
     await drill.ask("cancel", goal["id"])
     await drill.ask("stop")
     seqs = [event["seq"] for event in (await drill.ask("events"))[1]]
     held(seqs == list(range(1, len(seqs) + 1)), "the events have gaps")
-    return f"a sandbox that was killed is {state}, and {len(seqs)} events follow each other without a gap"
+    return f"a sandbox killed from inside is {state}, its signal is named, and no gap in {len(seqs)} events"
 
 
 async def caged(drill: Drill) -> str:
@@ -202,6 +227,7 @@ async def sound_store(drill: Drill) -> str:
 
 STEPS: tuple[tuple[str, Callable[[Drill], Awaitable[str]]], ...] = (
     ("nothing passes a gate that was not let through", gates),
+    ("a gate opens by its own signal only", signals),
     ("nothing is lost", nothing_lost),
     ("what the screen says is true", true_ends),
     ("the sandbox is the constraint", caged),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.api import TreeNode
@@ -10,18 +11,21 @@ from engine.events import Event, EventType
 
 if TYPE_CHECKING:
     from engine.api import DecisionView, Diff, Engine, RunView, TaskView
-    from engine.local import ProjectPaths
+    from engine.local.project import ProjectPaths
 
 FORMAT = 1
 PAGE = 1000  # events asked for at once
 
 
-async def export(engine: "Engine", paths: "ProjectPaths", ref: str) -> dict[str, object]:
+async def export(engine: "Engine", ref: str) -> dict[str, object]:
     """The goal, its tree, tasks, runs with exit records and where their logs lie, decisions, events and change.
 
     `seq` is the newest event of the project when it began: what came later may be in parts of it.
     """
-    seq = (await engine.info()).seq
+    from engine.local.project import ProjectPaths
+
+    info = await engine.info()
+    paths = ProjectPaths(Path(info.project))
     [goal] = (await engine.status(ref)).goals
     tree = await engine.tree(goal.id)
     tasks = [await engine.task(id) for id in _ids(tree)]
@@ -29,7 +33,7 @@ async def export(engine: "Engine", paths: "ProjectPaths", ref: str) -> dict[str,
     return {
         "format": FORMAT,
         "exported_at": datetime.now(UTC).isoformat(),
-        "seq": seq,
+        "seq": info.seq,
         "goal": goal,
         "tree": tree,
         "tasks": [task.model_copy(update={"runs": ()}) for task in tasks],

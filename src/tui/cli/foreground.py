@@ -11,7 +11,7 @@ from tui.cli.output import say
 from tui.cli.session import POLL
 
 if TYPE_CHECKING:
-    from engine.local import LocalEngine
+    from engine.local.engine import LocalEngine
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CLEAN_UP = 1.0  # seconds for the last sandbox of an ended goal to be removed

@@ -9,6 +9,7 @@ from engine.events import Event
 from tui.cli.call import Call
 from tui.cli.foreground import Foreground
 from tui.cli.output import interactive, narrates_live, put, say
+from tui.cli.ringing import ringing
 from tui.cli.session import Seat, seat_for
 from tui.cli.verbs_serve import tell_notices
 
@@ -39,7 +40,7 @@ async def see_through(call: Call, seat: Seat, goal: str, on_gate: str | None) ->
 async def _followed(call: Call, seat: Seat, goal: str, policy: str) -> ExitCode:
     from engine.headless import OnGate, follow_goal
 
-    async with _told(call, seat.engine, goal) as emit:
+    async with _told(call, seat.engine, goal) as told, ringing(call, seat.engine, told) as emit:
         outcome = await follow_goal(seat.engine, goal, emit=emit, on_gate=OnGate(policy))
     [view] = (await seat.engine.status(goal)).goals
     if call.as_json:
@@ -79,7 +80,10 @@ async def _how_to_go_on(call: Call, seat: Seat, goal: str) -> None:
     for decision in await seat.engine.decisions():
         if decision.goal == goal:
             say(f"  {decision.question}")
-            say(f"    {call.command('decide', decision.id, 'approve', '--version', str(decision.version))}")
+            if decision.content is not None:
+                say(f"    {call.command('diff', decision.id)}    # what it would let through")
+            words = ["choose", "--option", "|".join(decision.choices)] if decision.choices else ["approve"]
+            say(f"    {call.command('decide', decision.id, *words, '--version', str(decision.version))}")
     if seat.own is not None:
         say(f"  then: {call.command('--no-ui', '--until', 'idle')}")
 

@@ -19,8 +19,9 @@ COMPLETION = "_PILOTHOUSE_COMPLETE"
 
 # name: (module, attribute, summary). The summary stands here so that --help loads no verb.
 VERBS: dict[str, tuple[str, str]] = {
-    "run": ("verbs_run", "Create a goal from FILE and run it."),
+    "run": ("verbs_run", "Create a goal from FILE or a template and run it."),
     "serve": ("verbs_serve", "Run the engine in the foreground without UI: events as JSON lines."),
+    "attach": ("verbs_attach", "Open the screen on an engine elsewhere."),
     "demo": ("verbs_demo", "Make a small real project and run its goal up to the human gate."),
     "plan": ("verbs_plan", "Validate FILE and show tree, order, limits and critical path; run nothing."),
     "status": ("verbs_look", "Show the engine and its goals."),
@@ -28,13 +29,21 @@ VERBS: dict[str, tuple[str, str]] = {
     "why": ("verbs_look", "Prove what holds a task, or how and why it ended."),
     "sandboxes": ("verbs_look", "List live sandboxes."),
     "shell": ("verbs_shell", "Open a shell in a live sandbox, or run one command there."),
-    "diff": ("verbs_look", "Show the change of a run, a task or a goal."),
+    "diff": ("verbs_look", "Show the change of a run, a task, a goal or a decision."),
     "decisions": ("verbs_decide", "List pending decisions, most urgent first."),
-    "decide": ("verbs_decide", "Answer one decision: approve, reject or changes."),
+    "decide": ("verbs_decide", "Answer one decision, or put it off."),
     "undo": ("verbs_decide", "Take back an answer inside its undo window."),
+    "delegate": ("verbs_notes", "Label a pending decision with who should answer it."),
+    "note": ("verbs_notes", "Add a note to a decision or a task."),
+    "rules": ("verbs_rules", "List, try, add or revoke rules that answer requests of runs."),
+    "ledger": ("verbs_ledger", "Verify the ledger of decisions, or export it as JSON lines."),
+    "template": ("verbs_template", "List templates, or show one as a goal file with its variables."),
+    "schedule": ("verbs_schedule", "List, add, remove, start, stop, pause or resume schedules."),
+    "signal": ("verbs_signal", "Deliver a signal: KIND is a gate kind, k=v what the gate must name."),
     "logs": ("verbs_logs", "Print the log of a run or of a task's newest run."),
     "events": ("verbs_logs", "Print events, oldest first."),
     "cancel": ("verbs_control", "End a goal or one task for good."),
+    "start": ("verbs_order", "Start a goal that is a draft, such as one an assistant proposed."),
     "pause": ("verbs_order", "Start nothing new in a goal; what runs goes on."),
     "resume": ("verbs_order", "Take a pause or a drain back, at once."),
     "drain": ("verbs_order", "Start nothing new in a goal and pause it once what runs has ended."),
@@ -42,14 +51,27 @@ VERBS: dict[str, tuple[str, str]] = {
     "skip": ("verbs_order", "Go on without one task that is pending, waits, is blocked or has failed."),
     "dispatch": ("verbs_order", "The kill switch: on, or off so that nothing starts in any goal."),
     "wait": ("verbs_wait", "Wait until a goal, task or run is in a state."),
+    "interrupt": ("verbs_sandbox", "Interrupt the turn of a running agent without ending its sandbox by force."),
     "freeze": ("verbs_sandbox", "Let a sandbox and its time limits stand still."),
     "thaw": ("verbs_sandbox", "Let a frozen sandbox go on."),
     "kill": ("verbs_sandbox", "End a run at once, without its cooperation."),
     "rm": ("verbs_sandbox", "Remove what is left of an ended or ownerless sandbox."),
+    "agents": ("verbs_agents", "List live agents: role, busy or idle, load, last sign of life."),
+    "leases": ("verbs_agents", "List leases: holder, fencing token, who waits."),
+    "lease": ("verbs_agents", "Take a lease away from its holder: `lease release NAME --force --reason TEXT`."),
+    "message": ("verbs_agents", "Put words into the inbox of a live agent; it reads them with `ph messages`."),
+    "checkpoints": ("verbs_agents", "List, show or restore the states that agents kept of their tasks."),
+    "fork": ("verbs_agents", "Start a new goal in which TASK begins with the state of a checkpoint."),
     "export": ("verbs_keep", "Write one JSON document with everything about a goal."),
     "backup": ("verbs_keep", "Copy the store to FILE, beside whatever engine runs."),
     "gc": ("verbs_keep", "Remove what runs left behind: sandboxes and work folders that no live run uses."),
+    "task": ("verbs_task", "Add, edit or move tasks of a goal that is under way."),
+    "set": ("verbs_edit", "Change caps of the running engine, such as engine.max_parallel=8."),
+    "metrics": ("verbs_edit", "Print what the engine counts and measures, in the text format of Prometheus."),
+    "notify": ("verbs_notify", "Send a test notification, or list what was sent."),
     "stop": ("verbs_control", "Stop the running engine."),
+    "mcp": ("verbs_mcp", "Serve an assistant over stdio: the Model Context Protocol on this project's engine."),
+    "web": ("verbs_web", "Serve the screen to a browser."),
     "image": ("verbs_image", "Build or check the default sandbox image."),
     "doctor": ("verbs_setup", "Check this machine and project; say how to mend what is wrong."),
     "init": ("verbs_setup", "Make this folder a project, with a commented settings file and a first goal."),
@@ -66,7 +88,7 @@ class Pilothouse(click.Group):
         if cmd_name not in VERBS:
             return None
         module = importlib.import_module(f"tui.cli.{VERBS[cmd_name][0]}")
-        command = getattr(module, cmd_name)
+        command = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_")  # set_: the other one is Python's
         assert isinstance(command, click.Command)
         return command
 
@@ -110,8 +132,8 @@ def _completion(ctx: click.Context, _: click.Parameter, shell: str | None) -> No
 )
 @click.option("--no-ui", is_flag=True, help="Run the engine in the foreground without UI, like `serve`.")
 @click.option("--until", type=click.Choice(["idle"]), help="With --no-ui: end when nothing runs or can run.")
-@click.option("--listen", metavar="HOST:PORT", help="Not available in this version.", hidden=True)
-@click.option("--token-file", metavar="FILE", help="Not available in this version.", hidden=True)
+@click.option("--listen", metavar="HOST:PORT", help="With --no-ui: also serve the control API there, with tokens.")
+@click.option("--read-only-token-file", metavar="FILE", help="With --listen: tokens that may look and change nothing.")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 @click.option(
     "--install-completion",
@@ -125,7 +147,7 @@ def _completion(ctx: click.Context, _: click.Parameter, shell: str | None) -> No
 )
 @click.pass_context
 def cli(
-    ctx: click.Context, no_ui: bool, until: str | None, listen: str | None, token_file: str | None
+    ctx: click.Context, no_ui: bool, until: str | None, listen: str | None, read_only_token_file: str | None
 ) -> ExitCode | None:
     """A control plane for coding-agent sandboxes that lives in the terminal.
 
@@ -133,16 +155,17 @@ def cli(
     """
     call = ctx.ensure_object(Call)
     call.no_ui = no_ui
+    options = "--until, --listen and --read-only-token-file go with --no-ui or serve"
     if ctx.invoked_subcommand is not None:
-        if until or listen or token_file:
-            raise click.UsageError("--until, --listen and --token-file go with --no-ui or serve, not with a verb.", ctx)
+        if until or listen or read_only_token_file:
+            raise click.UsageError(f"{options}, not before a verb.", ctx)
         return None
     if no_ui:
         from tui.cli.verbs_serve import serve
 
-        return ExitCode(ctx.invoke(serve, until=until, listen=listen, token_file=token_file))
-    if until or listen or token_file:
-        raise click.UsageError("--until, --listen and --token-file go with --no-ui.", ctx)
+        return ExitCode(ctx.invoke(serve, until=until, listen=listen, read_only_token_file=read_only_token_file))
+    if until or listen or read_only_token_file:
+        raise click.UsageError(f"{options}.", ctx)
     from tui.cli.screen import open_screen
 
     return open_screen(call)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO, TypeAlias
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+IN_BROWSER = "textual.drivers.web_driver:WebDriver"  # what textual-serve sets TEXTUAL_DRIVER to
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
 
@@ -33,6 +34,11 @@ def interactive() -> bool:
 def has_terminal() -> bool:
     """Whether a screen can be opened: all three streams are a terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
+
+
+def has_screen() -> bool:
+    """Whether a screen can be opened: on a terminal, or in a browser that `pilothouse web` serves."""
+    return has_terminal() or os.environ.get("TEXTUAL_DRIVER") == IN_BROWSER
 
 
 def narrates_live() -> bool:
@@ -66,7 +72,7 @@ def put_foreign(text: str) -> None:
     put(clean(text) if on_terminal() else text)
 
 
-Answer: TypeAlias = "BaseModel | Sequence[BaseModel] | Mapping[str, object]"
+Answer: TypeAlias = "BaseModel | Sequence[BaseModel] | Mapping[str, object] | Sequence[Mapping[str, object]]"
 
 
 def put_json(answer: Answer, *, line: bool = False) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import sys
 import termios
@@ -12,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.local import Inside, Window
+    from engine.local.shell import Inside, Window
 
 # What a program that was cut off may have left on: colours, a hidden cursor, keypad and cursor modes, mouse, paste.
 PLAIN = b"\x1b[0m\x1b[?25h\x1b[?1l\x1b>\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l"
@@ -22,9 +21,9 @@ CHUNK = 65536
 
 def window() -> "Window":
     """What a command has to know of this terminal."""
-    from engine.local import Window
+    from engine.local.shell import Window
 
-    columns, rows = shutil.get_terminal_size()
+    columns, rows = os.get_terminal_size(sys.stdin.fileno())  # COLUMNS and LINES do not change with the window
     return Window(os.environ.get("TERM") or "dumb", rows, columns)
 
 

@@ -9,7 +9,7 @@ from engine.events import Event
 from engine.headless import event_line
 from tui.cli.call import Call
 from tui.cli.output import put, say
-from tui.cli.session import connect, has_project, look, news, no_project
+from tui.cli.session import connect_again, has_project, look, news, no_project
 from tui.cli.words import event_words
 
 if TYPE_CHECKING:
@@ -70,17 +70,17 @@ def show_event(event: Event, *, as_json: bool) -> None:
 
 async def follow_events(call: Call, after: int) -> None:
     """Print events for ever, each once, across engines."""
-    waiting = False
+    waiting = lost = False
     if not has_project(call):
         raise no_project(call)
     while True:
-        remote = await connect(call)
+        remote = await connect_again(call, lost=lost)
         if remote is None:
             after = await print_events(call, after)
             await news(call, told=waiting)
             waiting = True
             continue
-        waiting = False
+        waiting, lost = False, True
         try:
             async for event in every_event(remote, after):
                 show_event(event, as_json=call.as_json)

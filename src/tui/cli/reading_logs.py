@@ -7,7 +7,7 @@ from engine.errors import EngineUnavailable
 from engine.model import Stream
 from tui.cli.call import Call
 from tui.cli.output import put_foreign, put_json, say
-from tui.cli.session import connect, has_project, look, news, no_project
+from tui.cli.session import connect_again, has_project, look, news, no_project
 
 PAGE = 20_000  # lines a request
 
@@ -46,11 +46,11 @@ async def _page(call: Call, ref: str, query: LogQuery) -> LogPage:
 async def follow_log(call: Call, ref: str, query: LogQuery) -> None:
     """Print a log until its run has ended. Where no engine runs it reads what is there and waits for one,
     holding nothing meanwhile."""
-    told = False
+    told = lost = False
     if not has_project(call):
         raise no_project(call)
     while True:
-        remote = await connect(call)
+        remote = await connect_again(call, lost=lost)
         if remote is None:
             page = await _page(call, ref, query)
             for line in page.lines:
@@ -62,6 +62,7 @@ async def follow_log(call: Call, ref: str, query: LogQuery) -> None:
                 await news(call, told=told)
                 told = True
             continue
+        lost = True
         try:
             async for line in remote.follow(ref, query):
                 show(line, as_json=call.as_json)

@@ -16,7 +16,7 @@ from tui.cli.session import Seat, seat_for
 
 if TYPE_CHECKING:
     from engine.api import CreateGoal, StopMode
-    from engine.local import LocalEngine
+    from engine.local.engine import LocalEngine
 
 
 def open_screen(call: Call) -> ExitCode:
@@ -70,7 +70,8 @@ async def _show(call: Call, seat: Seat) -> _Parting:
     from engine.api import StopMode
     from tui.app import make_app
 
-    app = make_app(seat.engine, settings=call.settings, remote=seat.own is None)
+    reread = None if call.engine is not None else call.source.load
+    app = make_app(seat.engine, settings=call.settings, remote=seat.own is None, reread=reread)
     parting = _Parting()
 
     def leave(mode: StopMode) -> None:

@@ -6,14 +6,16 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from engine.errors import EngineRunning, EngineUnavailable, NotFound
+from engine.errors import EngineRunning, EngineUnavailable, Invalid, NotFound
 from tui.cli.call import Call
 from tui.cli.output import say
 
 if TYPE_CHECKING:
     from engine.api import Engine
     from engine.client import RemoteEngine
-    from engine.local import LocalEngine, ProjectPaths
+    from engine.local.engine import LocalEngine
+    from engine.local.project import ProjectPaths
+    from engine.server import TcpDoor
 
 T = TypeVar("T")
 # Seconds: another verb's visit, or an engine between its lock and its socket, is over by then. One that leaves may
@@ -38,8 +40,8 @@ class Seat:
 
 
 def has_project(call: Call) -> bool:
-    """Whether there is a project; looking never makes one."""
-    return call.paths.state.is_dir()
+    """Whether there is a project, or an engine elsewhere that has one; looking never makes one."""
+    return call.engine is not None or call.paths.state.is_dir()
 
 
 def no_project(call: Call) -> NoProject:
@@ -51,7 +53,12 @@ def no_project(call: Call) -> NoProject:
 
 
 async def connect(call: Call) -> "RemoteEngine | None":
-    """The engine that runs on this project, or None."""
+    """The engine that runs on this project, or None. One that was named by its address must be there: raises
+    EngineUnavailable, Refused or Invalid."""
+    if call.engine is not None:
+        from engine.client import RemoteEngine
+
+        return await RemoteEngine.connect(call.engine, call.token)
     if not call.paths.socket.is_socket():
         return None
     from engine.client import RemoteEngine
@@ -60,6 +67,17 @@ async def connect(call: Call) -> "RemoteEngine | None":
         return await RemoteEngine.connect(f"unix:{call.paths.socket}")
     except EngineUnavailable:
         return None
+
+
+async def connect_again(call: Call, *, lost: bool) -> "RemoteEngine | None":
+    """The same for a follower: one elsewhere that answered before and was `lost` is waited for, for ever."""
+    while True:
+        try:
+            return await connect(call)
+        except EngineUnavailable:
+            if not lost:
+                raise
+            await asyncio.sleep(WAIT)
 
 
 async def running_engine(call: Call) -> "RemoteEngine":
@@ -82,7 +100,7 @@ async def engine_for(call: Call) -> "AsyncIterator[Engine]":
         raise no_project(call)
 
     async def begin() -> "Engine":
-        from engine.local import open_local
+        from engine.local.opening import open_local
 
         return await connect(call) or await open_local(call.paths.root, call.settings, visiting=True)
 
@@ -101,13 +119,13 @@ async def look(call: Call, query: "Callable[[Engine], Awaitable[T]]") -> T:
             async with engine_for(call) as engine:
                 return await query(engine)
         except EngineUnavailable:
-            if asyncio.get_running_loop().time() >= deadline:
+            if call.engine is not None or asyncio.get_running_loop().time() >= deadline:
                 raise
             await asyncio.sleep(POLL)
 
 
 @asynccontextmanager
-async def seat_for(call: Call) -> AsyncIterator[Seat]:
+async def seat_for(call: Call, door: "TcpDoor | None" = None) -> AsyncIterator[Seat]:
     """For running goals: the running engine, else one of our own that serves the project's socket."""
     async with AsyncExitStack() as stack:
 
@@ -116,24 +134,29 @@ async def seat_for(call: Call) -> AsyncIterator[Seat]:
             if remote is not None:
                 stack.push_async_callback(remote.close)
                 return Seat(remote, None)
-            own = await stack.enter_async_context(own_engine(call))
+            own = await stack.enter_async_context(own_engine(call, door))
             return Seat(own, own)
 
         yield await patiently(begin)
 
 
 @asynccontextmanager
-async def own_engine(call: Call) -> "AsyncIterator[LocalEngine]":
-    """An engine in this process, serving the socket; raises EngineRunning when the project has one."""
-    from engine.local import open_local
+async def own_engine(call: Call, door: "TcpDoor | None" = None) -> "AsyncIterator[LocalEngine]":
+    """An engine in this process, serving the socket, and TCP behind `door`; raises EngineRunning when the project has
+    one."""
+    from engine.collector import leave_alone_what_is_loaded
+    from engine.local.opening import open_local
     from engine.server import serve
     from tui.cli.journal import log_to
 
     make_state(call.paths)
     with log_to(call.paths.engine_log):
-        engine = await open_local(call.paths.root, call.settings)
+        engine = await open_local(call.paths.root, call.settings, source=call.source)
+        leave_alone_what_is_loaded()
         try:
-            async with serve(engine, call.paths.socket):
+            async with serve(engine, call.paths.socket, door) as listening:
+                if listening is not None:
+                    say(f"the control API listens on http://{listening}")
                 yield engine
         finally:
             await engine.close()
@@ -159,6 +182,12 @@ async def patiently(begin: Callable[[], Awaitable[T]], *, patience: float = VISI
             if asyncio.get_running_loop().time() >= deadline:
                 raise
             await asyncio.sleep(POLL)
+
+
+def here_only(call: Call, what: str) -> None:
+    """Refuse what needs the project's own machine; raises Invalid where an engine elsewhere was named."""
+    if call.engine is not None:
+        raise Invalid(f"{what} needs the project's own machine", hint="run it there, with --project and not --engine")
 
 
 async def news(call: Call, *, told: bool) -> None:

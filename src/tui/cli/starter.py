@@ -1,6 +1,11 @@
 """What `pilothouse init` writes: a commented settings file and a first goal."""
 
-IGNORED = "# The state of Pilothouse: machine-made, never committed.\n*\n"
+IGNORED = """\
+# The state of Pilothouse: machine-made, never committed. Templates are the exception.
+*
+!templates/
+!templates/*.yaml
+"""
 
 SETTINGS = """\
 # Settings of this project; every line that is commented out shows the default.
@@ -18,7 +23,7 @@ SETTINGS = """\
 [sandbox.defaults]
 # memory = "512m"
 # cpus = 1
-# network = "none"
+# network = "none"         # egress reaches what a list names, open everything
 # timeout = "30m"
 
 [ui]
@@ -40,11 +45,11 @@ tasks:
       - id: shell
         run: test -n "$PILOTHOUSE_RUN"
       - id: limits
-        run: "echo a sandbox has limits: see `pilothouse tree`"
+        run: echo a sandbox has limits, pilothouse sandboxes shows them
         sandbox: {memory: 128m}
   - id: ship
     needs: [checks]
-    gate: {kind: human_approval, question: Is the greeting good enough to ship?}
+    gate: {kind: human_approval, question: Is the greeting good enough to ship?, rework: write}
   - id: shipped
     needs: [ship]
     run: echo shipped

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.errors import ExitCode
+from engine.errors import EngineUnavailable, ExitCode
 from tui.cli.call import Call, Ref, operator, verb
 from tui.cli.output import put, put_json, say
 from tui.cli.session import POLL, connect, engine_for, look, running_engine
 
 if TYPE_CHECKING:
     from engine.api import GoalView
+    from engine.client import RemoteEngine
 
 PATIENCE = 60.0  # seconds for the sandboxes of a goal to end
 
@@ -88,12 +89,20 @@ async def stop(call: Call, drain: bool) -> ExitCode | None:
 async def _gone(call: Call, pid: int, host: str) -> None:
     """Return when nobody answers on the socket any more and, where it is ours to see, the process has ended."""
     while True:
-        remote = await connect(call)
+        remote = await _still(call)
         if remote is not None:
             await remote.close()
         elif host != socket.gethostname() or not _alive(pid):
             return
         await asyncio.sleep(POLL)
+
+
+async def _still(call: Call) -> "RemoteEngine | None":
+    """The engine while it answers."""
+    try:
+        return await connect(call)
+    except EngineUnavailable:
+        return None
 
 
 def _alive(pid: int) -> bool:

@@ -27,6 +27,9 @@ async def demo(call: Call, folder: str | None, no_ui: bool) -> ExitCode:
     a scripted fixer and one human gate that shows the change; approved, it is merged. A demo that is under way there
     goes on; beside one that is over, without DIR, a new one is made.
     """
+    from tui.cli.session import here_only
+
+    here_only(call, "the demo")
     if folder is not None and call.folder is not None:
         raise click.UsageError("give DIR or --project, not both.", click.get_current_context())
     there, goal = await demo_place(call, folder)
@@ -44,7 +47,7 @@ async def demo(call: Call, folder: str | None, no_ui: bool) -> ExitCode:
 
 async def demo_place(call: Call, folder: str | None) -> tuple[Call, str | None]:
     """The demo's project, made when it is not there, and its goal when one is under way."""
-    from engine.local import write_demo
+    from engine.local.demo import write_demo
 
     places = _candidates(call, folder)
     for place in places:
@@ -89,7 +92,7 @@ async def _under_way(call: Call) -> tuple[bool, str | None]:
 
 async def _image(call: Call) -> None:
     """Make sure that the default image is there where containers are used."""
-    from engine.local import build_image, check_image
+    from engine.local.images import build_image, check_image
     from engine.model import Runtime
 
     wanted = call.settings.sandbox
@@ -119,7 +122,9 @@ async def _headless(call: Call, goal: str | None) -> ExitCode:
 
 
 def _request(call: Call) -> "CreateGoal":
-    from tui.cli.goalfile import checked_request
+    from tui.cli.goalfile import checked_request, goal_text
 
     # The demo's scripts are our own: they reach for no gate, confined or not.
-    return checked_request(str(call.paths.root / "goal.yaml"), {}, allow_unconfined=True)
+    return checked_request(
+        goal_text(call, str(call.paths.root / "goal.yaml"), None), {}, call.settings, allow_unconfined=True
+    )

@@ -28,12 +28,12 @@ def image(call: Call, action: str, tag: str) -> ExitCode:
 
 
 async def _build(call: Call) -> str:
-    from engine.local import build_image
+    from engine.local.images import build_image
 
     return await build_image(call.settings.sandbox.docker_host, say)
 
 
 async def _check(call: Call, tag: str) -> str:
-    from engine.local import check_image
+    from engine.local.images import check_image
 
     return await check_image(call.settings.sandbox.docker_host, tag)

@@ -9,7 +9,7 @@ import click
 from engine.errors import Conflict, ExitCode, Unavailable
 from tui.cli.call import Call, Ref, verb
 from tui.cli.output import plain, put, put_json, say, table
-from tui.cli.session import engine_for, has_project, look, no_project
+from tui.cli.session import engine_for, has_project, here_only, look, no_project
 from tui.cli.verbs_wait import Length
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ async def export(call: Call, goal: str, output: Path | None) -> ExitCode | None:
     """
     from tui.cli import export as exporting
 
-    found = await look(call, lambda engine: exporting.export(engine, call.paths, goal))
+    found = await look(call, lambda engine: exporting.export(engine, goal))
     if output is None:
         put_json(found)
         return None
@@ -59,6 +59,7 @@ async def backup(call: Call, file: Path | None) -> ExitCode | None:
     from engine.local.backup import back_up
     from tui.formats import size
 
+    here_only(call, "a backup")
     if not has_project(call):
         raise no_project(call)
     made = await back_up(call.paths, file)

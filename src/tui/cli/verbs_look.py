@@ -86,9 +86,9 @@ async def sandboxes(call: Call) -> ExitCode | None:
 @click.argument("ref", metavar="ID", type=Ref())
 @click.option("--stat", is_flag=True, help="Only the files and how many lines each gained and lost.")
 async def diff(call: Call, ref: str, stat: bool) -> ExitCode | None:
-    """Show the change of a run, a task or a goal.
+    """Show the change of a run, a task, a goal or a decision.
 
-    A unified diff; of a task it is the one of its newest run.
+    A unified diff; of a task it is the one of its newest run, of a gate or a decision what an approval lets through.
     """
     change = await look(call, lambda engine: engine.diff(ref))
     if call.as_json:

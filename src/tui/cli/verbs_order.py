@@ -1,4 +1,4 @@
-"""Verbs that hold work back or let it go on: pause, resume, drain, retry, skip, dispatch."""
+"""Verbs that let work begin, hold it back or let it go on: start, pause, resume, drain, retry, skip, dispatch."""
 
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,20 @@ from tui.cli.session import engine_for, look
 
 if TYPE_CHECKING:
     from engine.api import Engine, GoalView
+
+
+@verb("start")
+@click.argument("goal", type=Ref())
+async def start(call: Call, goal: str) -> ExitCode | None:
+    """Start a goal that is a draft, such as one an assistant proposed.
+
+    `tree GOAL` shows what it would do. Where no engine runs it starts with the next one.
+    """
+    async with engine_for(call) as engine:
+        visiting = await _visiting(engine)
+        view = await engine.start_goal(goal)
+    _tell(call, view, visiting=visiting)
+    return None
 
 
 @verb("pause")

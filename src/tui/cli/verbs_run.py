@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.errors import ExitCode, Invalid
-from tui.cli.call import Call, verb
+from engine.errors import ExitCode
+from tui.cli.call import Call, Name, Ref, operator, verb
 from tui.cli.output import has_terminal, put, put_json, say
 
 if TYPE_CHECKING:
@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 @click.option("--max-parallel", type=click.IntRange(1, 1000), metavar="N", help="Sandboxes of this goal at once.")
 @click.option("--detach", is_flag=True, help="Leave it to an engine in the background; print the goal's id.")
 @click.option("--allow-unconfined", is_flag=True, help="Run gates although a process sandbox could reach them.")
-@click.option("--template", metavar="NAME", hidden=True)
-@click.option("--again", metavar="GOAL", hidden=True)
+@click.option("--external-ref", metavar="REF", help="What it is about elsewhere: one live goal each (exit code 4).")
+@click.option("--template", type=Name(), metavar="NAME", help="Run this template instead of FILE.")
+@click.option(
+    "--skip", multiple=True, metavar="KEY", help="Run it without this task, or GROUP.testers; as often as needed."
+)
+@click.option("--again", type=Ref(), metavar="GOAL", help="Start GOAL over instead of FILE: a new goal, history kept.")
 async def run(
     call: Call,
     file: str | None,
@@ -37,24 +41,33 @@ async def run(
     max_parallel: int | None,
     detach: bool,
     allow_unconfined: bool,
+    external_ref: str | None,
     template: str | None,
+    skip: tuple[str, ...],
     again: str | None,
 ) -> ExitCode:
-    """Create a goal from FILE and run it.
+    """Create a goal from FILE or a template and run it.
 
     On a terminal the screen opens on it. With --no-ui, or without a terminal, it runs to its end: the exit code says
     how it ended; with --json each event is a line and the last one is goal.ended.
-    """
-    from tui.cli.goalfile import checked_request, variables
 
-    for name, value in (("--template", template), ("--again", again)):
-        if value is not None:
-            raise Invalid(f"{name} is not available in this version", hint="`pilothouse run FILE`")
-    if file is None:
-        raise click.UsageError("which goal? `pilothouse run FILE`", click.get_current_context())
-    request = checked_request(
-        file, variables(given), runtime=runtime, max_parallel=max_parallel, allow_unconfined=allow_unconfined
-    )
+    --skip KEY leaves a task out, a gate too, by your choice, which is kept: what needs it goes on as if it were done.
+    --again GOAL takes file, variables and options from GOAL as it was created; what is given here goes before them.
+    """
+    from tui.cli.goalfile import again_request, checked_request, goal_text, variables
+
+    options = {
+        "runtime": runtime,
+        "max_parallel": max_parallel,
+        "allow_unconfined": allow_unconfined,
+        "external_ref": external_ref,
+        "by": operator(),
+    }
+    if again is not None:
+        request = again_request(again, file, template, variables(given), skip=skip, **options)
+    else:
+        text = goal_text(call, file, template)
+        request = checked_request(text, variables(given), call.settings, skip=skip, **options)
     if detach:
         return await _detached(call, request)
     if no_ui or call.no_ui or call.as_json or not has_terminal():

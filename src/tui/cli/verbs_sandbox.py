@@ -1,4 +1,4 @@
-"""Verbs that act on one sandbox of the running engine: freeze, thaw, kill, rm."""
+"""Verbs that act on one sandbox of the running engine: interrupt, freeze, thaw, kill, rm."""
 
 import click
 
@@ -6,6 +6,27 @@ from engine.errors import ExitCode
 from tui.cli.call import Call, Ref, operator, verb
 from tui.cli.output import put, put_json
 from tui.cli.session import running_engine
+
+
+@verb("interrupt")
+@click.argument("run", metavar="RUN", type=Ref())
+async def interrupt(call: Call, run: str) -> ExitCode | None:
+    """Interrupt the turn of a running agent without ending its sandbox by force.
+
+    Its main process gets INT. RUN is a run, or a task, whose newest run is meant. An agent that goes on simply goes on.
+    A run that ends by it counts as no failure and costs no retry: its task is blocked and asks whether it runs again,
+    as after `kill`.
+    """
+    engine = await running_engine(call)
+    try:
+        view = await engine.interrupt(run, operator())
+    finally:
+        await engine.close()
+    if call.as_json:
+        put_json(view)
+    else:
+        put(f"{view.id} ({view.key}) is interrupted: it is {view.state}")
+    return None
 
 
 @verb("freeze")

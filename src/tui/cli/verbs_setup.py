@@ -9,11 +9,11 @@ import click
 from engine.errors import Conflict, ExitCode, Unavailable
 from tui.cli.call import Call, verb
 from tui.cli.output import paint, put, put_json, say
-from tui.cli.session import has_project, look, make_state
+from tui.cli.session import has_project, here_only, look, make_state
 from tui.cli.starter import GOAL, SETTINGS
 
 if TYPE_CHECKING:
-    from engine.local import Finding
+    from engine.local.finding import Finding
 
 STORE = {"sqlite", "file system", "engine"}  # what has to be well before the store is opened
 FILES = {"pilothouse.toml": SETTINGS, "goal.yaml": GOAL}
@@ -25,8 +25,9 @@ async def init(call: Call) -> ExitCode | None:
 
     Nothing is overwritten: where one of the files exists nothing at all is written.
     """
-    from engine.local import ProjectPaths
+    from engine.local.project import ProjectPaths
 
+    here_only(call, "a new project")
     root = call.folder or Path.cwd()
     there = [name for name in FILES if (root / name).exists()]
     if there:
@@ -60,7 +61,9 @@ async def doctor(call: Call, drilled: bool) -> ExitCode:
     Exit code 1 when something is. With --drill it tries the promises themselves instead, in a scratch project with
     real sandboxes, and takes about a minute; nothing of it stays.
     """
-    from engine.local import examine, leftovers
+    from engine.local.doctor import examine, leftovers
+
+    here_only(call, "this check")
 
     if drilled:
         from tui.cli.drill import drill

@@ -9,11 +9,11 @@ import click
 from engine.errors import ExitCode, Invalid
 from tui.cli.call import Call, Ref, verb
 from tui.cli.output import put_json, say
-from tui.cli.session import look
+from tui.cli.session import here_only, look
 
 if TYPE_CHECKING:
     from engine.api import Engine, SandboxView
-    from engine.local import Inside
+    from engine.local.shell import Inside
 
 KEPT = 1024**2  # bytes of each stream in a JSON answer
 
@@ -28,13 +28,14 @@ async def shell(call: Call, ref: str, command: tuple[str, ...]) -> ExitCode | No
     With a command after `--` there is no terminal and no input: its output and its exit code are passed on. A sandbox
     that has ended: exit code 4; `logs` and `diff` show what it left.
     """
-    from engine.local import enter
+    from engine.local.shell import enter
     from tui.cli.own_terminal import lend, window
 
     if not command and call.as_json:
         raise Invalid("a shell cannot answer in JSON", hint=f"`{call.command('shell', ref)} --json -- CMD` can")
     if not command and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Invalid("a shell needs a terminal", hint=f"`{call.command('shell', ref)} -- CMD` runs one command")
+    here_only(call, "a shell")
     sandbox, engine_id = await look(call, lambda engine: _find(engine, ref))
     inside = await enter(
         sandbox, engine_id, call.paths, call.settings, argv=command, window=None if command else window()
@@ -53,7 +54,7 @@ async def shell(call: Call, ref: str, command: tuple[str, ...]) -> ExitCode | No
 
 
 async def _find(engine: "Engine", ref: str) -> "tuple[SandboxView, str]":
-    from engine.local import live_sandbox
+    from engine.local.shell import live_sandbox
 
     return await live_sandbox(engine, ref), (await engine.info()).id
 

@@ -9,7 +9,7 @@ import click
 from engine.errors import EngineUnavailable, ExitCode, IllegalMove, Invalid
 from tui.cli.call import Call, Ref, verb
 from tui.cli.output import put, put_json, say
-from tui.cli.session import connect, look, news
+from tui.cli.session import connect_again, look, news
 
 if TYPE_CHECKING:
     from engine.api import Engine, Update
@@ -66,7 +66,7 @@ async def _reach(call: Call, stand: Stand, wanted: str) -> Stand:
     while stand.state != wanted:
         if stand.final:
             raise IllegalMove(f"{stand.ref} is {stand.state}, which is final", details={"state": stand.state})
-        engine = await connect(call)
+        engine = await connect_again(call, lost=True)  # it has answered before
         if engine is None:
             await news(call, told=told)
             told = True

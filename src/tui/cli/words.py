@@ -14,7 +14,7 @@ LEFT_OUT = frozenset({"key", "state", "version", "container_id", "sandbox", "oom
 
 def event_words(event: Event, name: str | None = None) -> str:
     """`14:20:07 task.started build: n=1`; `name` is what the subject is called instead of its id."""
-    subject = name or event.task or event.run or event.goal or ""
+    subject = name or event.data.get("key") or event.task or event.run or event.goal or ""
     told = {key: value for key, value in event.data.items() if value not in (None, "") and key not in LEFT_OUT}
     facts = ", ".join(f"{key}={_value(value)}" for key, value in told.items() if not isinstance(value, list | dict))
     return one_line(f"{hour(event.at)} {event.type.value} {subject}" + (f": {facts}" if facts else ""))

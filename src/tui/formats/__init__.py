@@ -1,6 +1,7 @@
 """How things read: foreign text made harmless, states, ages, sizes, bars. Loads no screen library."""
 
 from tui.formats.cleaning import clean, one_line
+from tui.formats.fields import Misfit, Value, read_field
 from tui.formats.sgr import Sgr, styled
 from tui.formats.shapes import (
     ago,
@@ -16,10 +17,14 @@ from tui.formats.shapes import (
     until,
     width_of,
 )
-from tui.formats.states import glyph, run_word, short, state_words
+from tui.formats.sheets import Sheet, read_sheet, written_sheet
+from tui.formats.states import glyph, other_side, run_word, short, state_words
 
 __all__ = [
+    "Misfit",
     "Sgr",
+    "Sheet",
+    "Value",
     "ago",
     "bar",
     "clean",
@@ -29,7 +34,10 @@ __all__ = [
     "height_of",
     "hour",
     "one_line",
+    "other_side",
     "plural",
+    "read_field",
+    "read_sheet",
     "run_word",
     "short",
     "shorten",
@@ -39,4 +47,5 @@ __all__ = [
     "styled",
     "until",
     "width_of",
+    "written_sheet",
 ]

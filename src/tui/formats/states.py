@@ -1,7 +1,8 @@
 """A state is a glyph and a word, never colour alone (KEYMAP section 4)."""
 
-from engine.api import GoalView, RunView
+from engine.api import DecisionView, GoalView, RunView
 from engine.model import ExitCause, GoalState, RunState, TaskState
+from tui.formats.cleaning import one_line
 
 _GLYPHS: dict[str, tuple[str, str]] = {
     TaskState.PENDING: ("○", "."),
@@ -45,6 +46,12 @@ def run_word(run: RunView) -> str:
     if run.cause is ExitCause.SIGNAL:
         return f"signal {run.signal}"
     return run.cause.value.replace("_", " ")
+
+
+def other_side(decision: DecisionView) -> str:
+    """The branch that a conflict is with; the name of an operator's is foreign text, made harmless."""
+    into = decision.evidence.get("into")
+    return one_line(str(into), visible=True) if into else "the goal's branch"
 
 
 def short(ref: str) -> str:

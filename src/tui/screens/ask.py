@@ -80,6 +80,10 @@ class Form(Dialog):
             ]
         )
         self.query_one("#box-said", Bar).display = False
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Give the focus to where one writes."""
         field = self.query_one("#field")
         assert isinstance(field, TextArea | Input)
         field.cursor_blink = False
@@ -116,11 +120,35 @@ class Reason(Form):
             self.object("a reason is needed: the next run reads it")
 
 
+class Text(Form):
+    """Several lines that are changed; `objection` says what was wrong with them before."""
+
+    def __init__(self, deck: Deck, title: Line, hint: str, value: str, objection: str = "") -> None:
+        super().__init__(deck, title, hint)
+        self._value = value
+        self._objection = objection
+
+    def field(self) -> TextArea:
+        return TextArea(self._value, id="field", tab_behavior="focus", highlight_cursor_line=False)
+
+    def prepare(self) -> None:
+        super().prepare()
+        if self._objection:
+            self.object(self._objection)
+
+    def submit(self) -> None:
+        text = self.query_one("#field", TextArea).text
+        if text.strip():
+            self.dismiss(text)
+        else:
+            self.object("there is nothing in it")
+
+
 class TypedId(Form):
     """High risk: the short id is typed before anything is sent."""
 
-    def __init__(self, deck: Deck, title: Line, wanted: str) -> None:
-        super().__init__(deck, title, f"approve; first type {wanted}")
+    def __init__(self, deck: Deck, title: Line, wanted: str, verb: str = "approve") -> None:
+        super().__init__(deck, title, f"{verb}; first type {wanted}")
         self._wanted = wanted
 
     def field(self) -> Input:
@@ -132,6 +160,25 @@ class TypedId(Form):
             self.dismiss(typed)
         else:
             self.object(f"that is not {self._wanted}" if typed else f"type {self._wanted}")
+
+
+class Words(Form):
+    """A few words. They may be empty only where `empty` says what that means."""
+
+    def __init__(self, deck: Deck, title: Line, hint: str, *, value: str = "", empty: str = "") -> None:
+        super().__init__(deck, title, hint)
+        self._value = value
+        self._empty = empty
+
+    def field(self) -> Input:
+        return Input(self._value, id="field", placeholder=self._empty, compact=True)
+
+    def submit(self) -> None:
+        text = self.query_one("#field", Input).value.strip()
+        if text or self._empty:
+            self.dismiss(text)
+        else:
+            self.object("write a few words")
 
 
 class PathForm(Form):

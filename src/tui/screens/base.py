@@ -63,7 +63,11 @@ class Working(Screen[Any]):
             if active.enabled and name and by_id(name).hint and self.offers(by_id(name).method):
                 keys.setdefault(name, []).append(key)
         actions = sorted((by_id(name) for name in keys), key=lambda action: action.hint)
-        return [(display(_first(action, keys[action.id])), action.label) for action in actions]
+        return [(display(_first(action, keys[action.id])), self.label(action)) for action in actions]
+
+    def label(self, action: Action) -> str:
+        """What an action is called in the hints."""
+        return action.label
 
 
 def _first(action: Action, live: Sequence[str]) -> str:
@@ -180,7 +184,7 @@ class Dialog(Working, ModalScreen[Any]):
 
     def offers(self, action: str) -> bool:
         """There is nothing to open on a page one reads."""
-        return action != "open"
+        return action != "open" and super().offers(action)
 
     def action_leave(self) -> None:
         self.dismiss(None)

@@ -13,19 +13,22 @@ from textual.widgets import Button
 from engine.api import DecisionCard, DecisionView, RunView
 from engine.model import AnswerKind, DecisionState, Risk
 from tui.actions import Scope, bindings
-from tui.formats import clean, one_line
+from tui.formats import clean, one_line, shorten
 from tui.messages import Overview
 from tui.screens.base import WIDE, Dialog
-from tui.screens.deciding import Deciding, Shown
+from tui.screens.deciding import Shown
+from tui.screens.decision_work import DecisionWork
 from tui.screens.deck import Deck
 from tui.screens.log_sheet import LogSheet
+from tui.screens.ruling import Ruling
 from tui.themes import Line, Piece, Tone
+from tui.widgets.asked import NUMBERED, Pick, numbered
 from tui.widgets.bars import Bar, hints
 from tui.widgets.evidence import beside, change, facts, short_of, standing
 from tui.widgets.lines import Lines
 
 
-class Card(Dialog, Deciding):
+class Card(Dialog, DecisionWork, Ruling):
     """Keys decide on exactly the id, version and content that are painted here."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.CARD)]
@@ -65,7 +68,7 @@ class Card(Dialog, Deciding):
         anchors: dict[str, Sequence[int]] = {}
 
         def paint(width: int) -> Sequence[Line]:
-            painted = change(card, width, output=not wide)
+            painted = change(card, width, now(), self.pick, output=not wide)
             anchors.update(painted.anchors)
             return painted.lines
 
@@ -85,6 +88,10 @@ class Card(Dialog, Deciding):
             line.append(("changed while you looked: " + "; ".join(one_line(words) for words in self.news), Tone.WARN))
         elif self.shown is None:
             line.append(("keys wake in 0.3 s", Tone.FAINT))
+        elif self.pick.option is not None:
+            line.append(("chosen: ", Tone.DIM))
+            line.append((shorten(one_line(self.pick.option, visible=True), 40), Tone.ASK))
+            line.append((" · a sends it", Tone.DIM))
         elif card.decision.risk is Risk.HIGH:
             line.append(("high risk: a asks for the short id", Tone.BAD))
         if hunks:
@@ -127,6 +134,45 @@ class Card(Dialog, Deciding):
 
     def action_changes(self) -> None:
         self.decide(AnswerKind.CHANGES)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Numbers and the form are there for what takes them."""
+        if action not in ("choose", "more_options", "fill"):
+            return True
+        if self.shown is None:
+            return False
+        decision = self.shown.card.decision
+        if action == "fill":
+            return AnswerKind.FILL in decision.options
+        return bool(decision.choices) and (action == "choose" or len(decision.choices) > NUMBERED)
+
+    def action_choose(self) -> None:
+        """Mark the option of the number that was pressed; sends nothing."""
+        press, shown = self.deck.guard.take(), self.shown
+        keys = [key for key, active in self.active_bindings.items() if active.binding.id == "card.choose"]
+        if shown is None or press is None or press.key not in keys:
+            self.say("press the number of an option")
+            return
+        options = numbered(shown.card.decision, self.pick.page)
+        at = keys.index(press.key)
+        if at < len(options):
+            self._mark(shown, self.pick._replace(option=options[at]))
+        else:
+            self.say("no option has that number")
+
+    def action_more_options(self) -> None:
+        if self.shown is not None:
+            pages = -(-len(self.shown.card.decision.choices) // NUMBERED)
+            self._mark(self.shown, self.pick._replace(page=(self.pick.page + 1) % max(1, pages)))
+
+    def _mark(self, shown: Shown, pick: Pick) -> None:
+        self.pick = pick
+        self.query_one("#card-change", Lines).again()
+        self._status(shown.card)
+
+    def action_fill(self) -> None:
+        """The form; what is typed there is sent from there."""
+        self.decide(AnswerKind.FILL)
 
     def show_log(self, run: RunView) -> None:
         self.app.push_screen(LogSheet(self.deck, run.id))

@@ -1,19 +1,29 @@
-"""How a key decides: once, on what was painted, awake, alone; the reason asked for; shown as sent until confirmed."""
+"""How a key decides: once, on what was painted, awake, alone; asked for what the answer needs; shown as sent."""
 
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from engine.api import DecisionCard, DecisionView, RunView
-from engine.errors import Conflict, NotFound, PilothouseError
+from engine.errors import Conflict, Invalid, NotFound, PilothouseError
 from engine.model import AnswerKind, DecisionState, Risk
+from tui.actions import Action
 from tui.actions.press import AWAKE_AFTER, CROWD, Press, refusal
-from tui.formats import one_line, short
+from tui.bridge import Said
+from tui.formats import Value, one_line, plural, short
 from tui.messages import Overview
 from tui.screens.ask import Reason, TypedId
 from tui.screens.base import Working
+from tui.screens.filling import Filling
 from tui.screens.reader import DiffReader
 from tui.themes import Line, Tone
+from tui.widgets.asked import UNPICKED
+from tui.widgets.circumstances import HELD
 from tui.widgets.evidence import differences
+
+LETS_THROUGH = (AnswerKind.APPROVE, AnswerKind.CHOOSE, AnswerKind.FILL)
+REASONED = (AnswerKind.REJECT, AnswerKind.CHANGES)
 
 
 class Shown(NamedTuple):
@@ -29,6 +39,8 @@ class Deciding(Working):
     shown: Shown | None = None
     wanted: str | None = None
     news: tuple[str, ...] = ()  # what changed since it was painted before
+    pick = UNPICKED  # the option that is marked
+    draft: Mapping[str, Value] = MappingProxyType({})  # what was filled in and did not arrive
 
     def lay_out(self, card: DecisionCard | None) -> None:
         """Paint a card, or that there is none."""
@@ -37,7 +49,7 @@ class Deciding(Working):
     def present(self, ref: str | None) -> None:
         """Read a decision, paint it, and wake its keys a moment later."""
         if ref != self.wanted:
-            self.shown, self.news = None, ()
+            self.shown, self.news, self.pick, self.draft = None, (), UNPICKED, {}
         self.wanted = ref
         if ref is None:
             self.lay_out(None)
@@ -55,7 +67,9 @@ class Deciding(Working):
         if ref != self.wanted:
             return
         if self.shown is not None:
-            self.news = tuple(differences(self.shown.card, card)) or self.news
+            changes = tuple(differences(self.shown.card, card))
+            self.news = changes or self.news
+            self.pick = UNPICKED if changes else self.pick  # it was marked on something else
         self.shown = None
         self.lay_out(card)
         self.call_after_refresh(self._painted, card)
@@ -70,9 +84,12 @@ class Deciding(Working):
         raise NotImplementedError
 
     def on_screen_resume(self) -> None:
-        """It comes to the screen again: its keys sleep again."""
+        """It comes to the screen again: its keys sleep again. What was read while something lay over it was not seen,
+        and the screen that lay there may have taken the word that it is painted with it: it is read anew."""
         if self.shown is not None:
             self.shown = self.shown._replace(at=time.monotonic())
+        elif self.wanted is not None:
+            self.present(self.wanted)
 
     def follow_up(self, overview: Overview) -> None:
         """Read the painted decision again when the overview has it otherwise."""
@@ -89,57 +106,119 @@ class Deciding(Working):
         shown, press = self.shown, self.deck.guard.take()
         problem = refusal(press, None if shown is None else shown.at)
         if shown is not None:
-            problem = problem or self.impossible(shown.card.decision, kind)
+            kind = meant(shown.card.decision, kind)
+            problem = problem or self.impossible(shown.card, kind) or self._unchosen(shown.card, kind)
         if shown is None or press is None or problem:
             self.say(problem)
         else:
-            self.set_timer(CROWD, lambda: self._if_alone(shown, kind, press))
+            said = Said(kind, option=self.pick.option if kind is AnswerKind.CHOOSE else None)
+            self.set_timer(CROWD, lambda: self._if_alone(shown, said, press))
+
+    def _unchosen(self, card: DecisionCard, kind: AnswerKind) -> str:
+        if kind is not AnswerKind.CHOOSE or self.pick.option in card.decision.choices:
+            return ""
+        return "no option is chosen: press its number first, nothing sent"
 
     def offers(self, action: str) -> bool:
         """Only answers the engine offers are hinted at; the others say why when they are pressed."""
-        if action not in set(AnswerKind):
-            return True
-        return self.shown is not None and not self.impossible(self.shown.card.decision, AnswerKind(action))
+        if self.shown is None:
+            return action not in ("approve", "reject", "changes", "choose", "snooze", "delegate", "rule", "abort")
+        decision = self.shown.card.decision
+        match action:
+            case "approve" | "reject" | "changes":
+                return not self.impossible(self.shown.card, meant(decision, AnswerKind(action)))
+            case "choose":
+                return AnswerKind.CHOOSE in decision.options
+            case "snooze" | "delegate" | "abort":
+                return decision.state is DecisionState.PENDING
+        return True
 
-    def impossible(self, decision: DecisionView, kind: AnswerKind) -> str:
+    def label(self, action: Action) -> str:
+        """What `a` does on this decision."""
+        if action.method == "approve" and self.shown is not None:
+            kind = meant(self.shown.card.decision, AnswerKind.APPROVE)
+            return {AnswerKind.CHOOSE: "send choice", AnswerKind.FILL: "fill in"}.get(kind, action.label)
+        return super().label(action)
+
+    def impossible(self, card: DecisionCard, kind: AnswerKind) -> str:
         """Why this answer cannot be given at present; empty when it can."""
+        decision = card.decision
         if self.deck.ballot.sent(decision.id) is not None:
             return "an answer is on its way"
         if decision.state is not DecisionState.PENDING:
             return f"it is {decision.state}"
-        return "" if kind in decision.options else f"it cannot be answered with {kind}"
+        if kind not in decision.options:
+            return f"it cannot be answered with {kind}"
+        if kind in LETS_THROUGH and decision.kind in HELD and card.open_questions:
+            return f"{plural(len(card.open_questions), 'open question')} of its goal first"
+        return ""
 
-    def _if_alone(self, shown: Shown, kind: AnswerKind, press: Press) -> None:
+    def _if_alone(self, shown: Shown, said: Said, press: Press) -> None:
         if not press.stood_alone:
             self.say("several keys at once: nothing decided")
         elif not self.is_current or self.shown != shown:
             self.say("it changed at that moment: nothing decided")
         else:
-            self.work(self._answer, shown, kind)
+            self.work(self._answer, shown, said)
 
-    async def _answer(self, shown: Shown, kind: AnswerKind) -> None:
+    async def _answer(self, shown: Shown, said: Said) -> None:
+        """Ask for what the answer needs, then send it; esc leaves everything as it was."""
         decision = shown.card.decision
-        said: object = decision.id
-        if kind is not AnswerKind.APPROVE:
-            said = await self.app.push_screen_wait(Reason(self.deck, _title(decision, kind), str(kind)))
-        elif decision.risk is Risk.HIGH:
-            said = await self.app.push_screen_wait(TypedId(self.deck, _title(decision, kind), short(decision.id)))
-        if said is None:
-            return  # esc: everything stays as it was
-        await self._send(shown, kind, "" if kind is AnswerKind.APPROVE else str(said))
+        title = title_of(decision, said.kind)
+        if said.kind is AnswerKind.FILL:
+            await self._fill(shown)
+        elif said.kind in REASONED:
+            reason = await self.app.push_screen_wait(Reason(self.deck, title, str(said.kind)))
+            if reason is not None:
+                await self.send(shown, said._replace(feedback=str(reason)))
+        elif await self._sure(shown, said.kind):
+            await self.send(shown, said)
 
-    async def _send(self, shown: Shown, kind: AnswerKind, feedback: str) -> None:
+    async def _sure(self, shown: Shown, kind: AnswerKind) -> bool:
+        """Of high risk: the short id is typed before anything goes through."""
+        decision = shown.card.decision
+        if decision.risk is not Risk.HIGH:
+            return True
+        typed = TypedId(self.deck, title_of(decision, kind), short(decision.id), str(kind))
+        return await self.app.push_screen_wait(typed) is not None
+
+    async def _fill(self, shown: Shown) -> None:
+        """The form, again with what the engine objects to, until it is sent or left."""
+        decision, objection = shown.card.decision, ""
+        title = title_of(decision, AnswerKind.FILL)
+        while True:
+            form = Filling(self.deck, title, decision.question, decision.fields, self.draft, objection)
+            filled = await self.app.push_screen_wait(form)
+            if filled is None or not await self._sure(shown, AnswerKind.FILL):
+                self.draft = {}
+                return
+            self.draft = filled
+            refused = await self.send(shown, Said(AnswerKind.FILL, fields=filled), quietly=True)
+            if not isinstance(refused, Invalid):
+                return
+            objection = refused.message
+
+    async def send(
+        self, shown: Shown, said: Said, *, undoable: bool = True, quietly: bool = False
+    ) -> PilothouseError | None:
+        """Send it as it was painted; returns what was wrong. `quietly` leaves it to the caller to tell an Invalid."""
         decision, seconds = shown.card.decision, time.monotonic() - shown.at
+        refused: PilothouseError | None = None
         try:
-            await self.deck.ballot.send(decision, kind, feedback, by=self.deck.operator, shown=seconds)
-        except Conflict as conflict:
-            self.tell(conflict)
-            self.present(decision.id)
+            after = await self.deck.ballot.send(decision, said, by=self.deck.operator, shown=seconds, undoable=undoable)
         except PilothouseError as error:
-            self.tell(error)
+            refused = error
+            if not (quietly and isinstance(error, Invalid)):
+                self.tell(error)
+            if isinstance(error, Conflict):
+                self.present(decision.id)
         else:
-            self.answered(decision, kind)
+            self.draft = {}
+            if after.state is DecisionState.PENDING and after.approved_by:
+                self.say("approved once: a second name is needed")
+            self.answered(decision, said.kind)
         self.deck.feed.refresh()
+        return refused
 
     def action_diff(self) -> None:
         if self.shown is None:
@@ -166,6 +245,20 @@ class Deciding(Working):
         """The engine has taken the answer."""
 
 
-def _title(decision: DecisionView, kind: AnswerKind) -> Line:
-    words = {AnswerKind.APPROVE: "Approve", AnswerKind.REJECT: "Reject, because", AnswerKind.CHANGES: "What to change"}
+def meant(decision: DecisionView, kind: AnswerKind) -> AnswerKind:
+    """What `approve` is where nothing is approved: the option chosen is sent, or the form filled in."""
+    if kind is AnswerKind.APPROVE and kind not in decision.options:
+        return next((other for other in LETS_THROUGH if other in decision.options), kind)
+    return kind
+
+
+def title_of(decision: DecisionView, kind: AnswerKind) -> Line:
+    words = {
+        AnswerKind.APPROVE: "Approve",
+        AnswerKind.REJECT: "Reject, because",
+        AnswerKind.CHANGES: "What to change",
+        AnswerKind.CHOOSE: "Send the option",
+        AnswerKind.FILL: "Fill in",
+        AnswerKind.SNOOZE: "Put off",
+    }
     return [(f"{words[kind]} · ", Tone.HEAD), (f"{short(decision.id)} v{decision.version}", Tone.ASK)]

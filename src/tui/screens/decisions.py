@@ -8,20 +8,31 @@ from textual.containers import Container, Vertical
 
 from engine.api import DecisionCard, RunView
 from engine.model import AnswerKind, DecisionState
-from tui.actions import Scope, bindings
+from tui.actions import Action, Scope, bindings
 from tui.formats import one_line, short
 from tui.messages import Overview, ShowCard, ShowLogs
 from tui.screens.base import Panel
-from tui.screens.deciding import Deciding
+from tui.screens.batch import Batch, unlike
+from tui.screens.deciding import meant
+from tui.screens.decision_work import DecisionWork
+from tui.screens.reader import Reader
+from tui.screens.ruling import Ruling
 from tui.themes import Piece, Tone
 from tui.widgets.bars import Bar
 from tui.widgets.decision_list import DecisionList, head
 from tui.widgets.evidence import standing, whole
+from tui.widgets.history_lines import history_lines, history_title
 from tui.widgets.lines import Lines
 from tui.widgets.rows import Rows
 
+PAGE = 500  # rows of the history
+NEEDS_ROW = frozenset(
+    {"approve", "reject", "changes", "details", "diff", "logs", "evidence", "snooze", "delegate", "note", "abort",
+     "rule", "mark"}
+)  # fmt: skip
 
-class DecisionsScreen(Deciding, Panel):
+
+class DecisionsScreen(DecisionWork, Ruling, Panel):
     """A key decides on the row under the cursor, once its evidence is painted."""
 
     NAME = "decisions"
@@ -31,7 +42,7 @@ class DecisionsScreen(Deciding, Panel):
         with Container(id="split"):
             with Vertical(id="queue"):
                 yield Bar(id="queue-head")
-                yield DecisionList(self.deck.now, id="list").add_class("ages")
+                yield DecisionList(self.deck.now, self.deck.operator, id="list").add_class("ages")
             with Vertical(id="proof"):
                 yield Bar(id="proof-head")
                 yield Lines(id="evidence")
@@ -45,7 +56,7 @@ class DecisionsScreen(Deciding, Panel):
 
     def paint(self, overview: Overview) -> None:
         self.queue.paint(overview)
-        line = head(overview, self.queue.news, self.deck.now(), self.size.width)
+        line = head(overview, self.queue, self.deck.now())
         self.query_one("#queue-head", Bar).set_line(line)
         if self.queue.cursor != self.wanted:
             self.present(self.queue.cursor)
@@ -79,8 +90,10 @@ class DecisionsScreen(Deciding, Panel):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys of a decision need one under the cursor."""
-        if action in ("approve", "reject", "changes", "details", "diff", "logs", "evidence"):
+        if action in NEEDS_ROW:
             return self.is_laid_out and self.queue.cursor is not None
+        if action in ("batch", "unmark"):
+            return self.is_laid_out and bool(self.queue.marked)
         return True
 
     def merge(self) -> None:
@@ -93,7 +106,11 @@ class DecisionsScreen(Deciding, Panel):
 
     def command(self) -> str | None:
         decision = self.queue.decision(self.queue.cursor)
-        return None if decision is None else f"pilothouse decide {decision.id} approve --version {decision.version}"
+        if decision is None:
+            return None
+        kind = meant(decision, AnswerKind.APPROVE)
+        words = {AnswerKind.CHOOSE: " --option OPTION", AnswerKind.FILL: " --field NAME=VALUE"}.get(kind, "")
+        return f"pilothouse decide {decision.id} {kind}{words} --version {decision.version}"
 
     def go_to(self, ref: str) -> None:
         """Put the cursor on a decision, merging when it is new."""
@@ -105,7 +122,16 @@ class DecisionsScreen(Deciding, Panel):
             self.queue.go(ref)
 
     def action_approve(self) -> None:
-        self.decide(AnswerKind.APPROVE)
+        """What is chosen is chosen on the card: here the numbers are screens."""
+        shown = self.shown
+        if shown is not None and meant(shown.card.decision, AnswerKind.APPROVE) is AnswerKind.CHOOSE:
+            self.action_details()
+        else:
+            self.decide(AnswerKind.APPROVE)
+
+    def label(self, action: Action) -> str:
+        name = super().label(action)
+        return "choose" if name == "send choice" else name
 
     def action_reject(self) -> None:
         self.decide(AnswerKind.REJECT)
@@ -116,6 +142,42 @@ class DecisionsScreen(Deciding, Panel):
     def action_details(self) -> None:
         if self.queue.cursor is not None:
             self.post_message(ShowCard(self.queue.cursor))
+
+    def action_mark(self) -> None:
+        self.queue.toggle_mark()
+        self.show_newest()
+
+    def action_unmark(self) -> None:
+        self.queue.unmark()
+        self.show_newest()
+
+    def action_mine(self) -> None:
+        """Only what is for this operator and not put off; again: everything."""
+        self.queue.only_mine = not self.queue.only_mine
+        self.show_newest()
+
+    def action_batch(self) -> None:
+        """What is marked, as it is painted in the list."""
+        rows = [row for row in map(self.queue.decision, self.queue.marked) if row is not None]
+        problem = unlike(rows)
+        if problem:
+            self.say(problem)
+        else:
+            self.app.push_screen(Batch(self.deck, rows), self._batched)
+
+    def _batched(self, sent: object) -> None:
+        if sent:
+            self.queue.unmark()
+            self.show_newest()
+
+    def action_history(self) -> None:
+        self.work(self._history)
+
+    async def _history(self) -> None:
+        entries, attention = await self.deck.engine.history(PAGE), await self.deck.engine.attention()
+        now = self.deck.now()
+        title = history_title(attention)
+        self.app.push_screen(Reader(self.deck, title, lambda width: history_lines(entries, attention, width, now)))
 
     def action_evidence(self) -> None:
         self.query_one("#evidence", Lines).focus()

@@ -16,6 +16,7 @@ from tui.widgets.rows import Rows
 
 KEYS = (
     "goals.why", "goals.logs", "goals.diff", "goals.answer", "goals.cancel", "goals.retry", "goals.skip", "goals.pause",
+    "goals.note", "goals.edit", "goals.needs",
 )  # fmt: skip
 
 
@@ -24,7 +25,6 @@ class DetailScreen(NodeWork):
 
     NAME = "goals"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of(*KEYS)]
-    _stamp: object = None
 
     def __init__(self, deck: Deck, ref: str, goal: str) -> None:
         super().__init__(deck)

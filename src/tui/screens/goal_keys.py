@@ -10,6 +10,7 @@ from engine.model import TaskState
 from tui.formats import clean
 from tui.screens.ask import PathForm
 from tui.screens.finding import Finding
+from tui.screens.forking import Forking
 from tui.screens.node_work import NodeWork
 from tui.screens.reader import Reader
 from tui.screens.subject import Subject, subject_of
@@ -21,11 +22,10 @@ NEEDS_ROW = {"fold", "unfold", "toggle_fold", "subtree", "details", "human", "fa
 LARGEST = 2_000_000  # characters of a goal file
 
 
-class GoalKeys(Finding, NodeWork):
+class GoalKeys(Finding, Forking, NodeWork):
     """What keys do to the tree; the painting is in the subclass."""
 
     hits: Sequence[str] = ()
-    wanted_goal: str | None = None  # one that was just created: the cursor goes there when it appears
 
     @property
     def goals(self) -> GoalTree:
@@ -40,8 +40,13 @@ class GoalKeys(Finding, NodeWork):
         """`n` means new only while no search is on; most keys need a row."""
         if action in ("next", "previous"):
             return self.is_finding
+        if action in ("new", "task") and self.is_finding:
+            return False
         if action == "new":
             return not self.is_finding
+        if action == "fork" and self.is_laid_out:
+            subject = self.subject()
+            return subject is not None and subject.what == "task"
         if action in NEEDS_ROW and self.is_laid_out:
             return self.goals.cursor is not None
         return super().check_action(action, parameters)

@@ -28,7 +28,6 @@ class GoalsScreen(GoalKeys):
 
     NAME = "goals"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.GOALS)]
-    _stamp: object = None
 
     def body(self) -> ComposeResult:
         with Container(id="split"):

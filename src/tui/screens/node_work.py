@@ -2,29 +2,36 @@
 
 from tui.formats import one_line, short
 from tui.messages import ShowCard, ShowLogs, ShowShell
-from tui.screens.ask import Confirm
-from tui.screens.ordering import ORDERS, Ordering
+from tui.screens.ask import Confirm, Words
+from tui.screens.editing import EDITS, Editing
+from tui.screens.ordering import ORDERS
 from tui.screens.reader import DiffReader, Reader
 from tui.screens.subject import Subject
 from tui.themes import Line, Tone
 from tui.widgets.overviews import why_lines
 
 
-class NodeWork(Ordering):
+class NodeWork(Editing):
     """Keys of the panels that show goals and tasks; subclasses say what is under the cursor."""
+
+    _stamp: object = None  # what the task beside was read at; None: it is read again
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys need something they can act on."""
-        if action not in ("why", "logs", "diff", "shell", "answer", "cancel", *ORDERS):
+        if action not in ("why", "logs", "diff", "shell", "answer", "cancel", "note", *ORDERS, *EDITS):
             return True
         subject = self.subject() if self.is_laid_out else None
         if subject is None:
             return False
         if action in ORDERS:
             return self.may_order(action, subject)
+        if action in EDITS:
+            return self.may_edit(action, subject)
         match action:
             case "answer":
                 return subject.decision is not None
+            case "note":
+                return subject.what == "task"
             case "cancel":
                 return subject.alive
             case "logs":
@@ -61,6 +68,20 @@ class NodeWork(Ordering):
     async def _diff(self, subject: Subject) -> None:
         diff = await self.deck.engine.diff(subject.ref)
         self.app.push_screen(DiffReader(self.deck, one_line(subject.label), diff))
+
+    def action_note(self) -> None:
+        subject = self.subject()
+        if subject is not None and subject.what == "task":
+            self.work(self._note, subject)
+
+    async def _note(self, subject: Subject) -> None:
+        title: Line = [("Note · ", Tone.HEAD), (one_line(subject.label), Tone.ASK)]
+        text = await self.app.push_screen_wait(Words(self.deck, title, "leave it there"))
+        if text is not None:
+            await self.deck.engine.note(subject.ref, str(text), self.deck.operator)
+            self._stamp = None  # a note moves no version
+            self.say(f"{subject.label} has a note")
+            self.deck.feed.refresh()
 
     def action_answer(self) -> None:
         """Opens the card; decides nothing."""

@@ -1,4 +1,4 @@
-"""Orders by key: pause and resume, freeze and thaw, retry, skip, kill. What cannot be taken back asks first (R124)."""
+"""Orders by key, from start and pause to interrupt and kill. What cannot be taken back asks first (R124)."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from tui.screens.base import Panel
 from tui.screens.subject import Subject
 from tui.themes import Line, Tone
 
-ORDERS = ("pause", "freeze", "kill", "retry", "skip")
+ORDERS = ("pause", "freeze", "interrupt", "kill", "retry", "skip")
 HELD = (GoalState.PAUSED, GoalState.DRAINING)
 
 
@@ -25,9 +25,11 @@ class Ordering(Panel):
         running = subject.box is not None and subject.box.state is RunState.RUNNING
         match action:
             case "pause":
-                return running or subject.goal is GoalState.ACTIVE or subject.goal in HELD
+                return running or subject.goal in (GoalState.ACTIVE, GoalState.DRAFT, *HELD)
             case "freeze":
                 return running
+            case "interrupt":
+                return running and subject.box is not None and not subject.box.frozen
             case "kill":
                 return subject.box is not None
             case "retry":
@@ -36,12 +38,19 @@ class Ordering(Panel):
                 return subject.may_skip
 
     def action_pause(self) -> None:
-        """Of a goal: pause or resume; of a task: freeze or thaw its sandbox."""
+        """Of a goal: pause or resume, or start a draft; of a task: freeze or thaw its sandbox."""
         subject = self.subject()
         if subject is not None and subject.box is not None:
             self.work(self._freeze, subject.box)
+        elif subject is not None and subject.goal is GoalState.DRAFT:
+            self.work(self._start, subject.ref)
         elif subject is not None and subject.goal is not None:
             self.work(self._pause, subject.ref, GoalOrder.RESUME if subject.goal in HELD else GoalOrder.PAUSE)
+
+    async def _start(self, goal: str) -> None:
+        view = await self.deck.engine.start_goal(goal)
+        self.say(f"{view.title} is {view.state}")
+        self.deck.feed.refresh()
 
     async def _pause(self, goal: str, order: GoalOrder) -> None:
         view = await self.deck.engine.order_goal(goal, order, by=self.deck.operator)
@@ -80,6 +89,21 @@ class Ordering(Panel):
         )
         if await self._asked(subject, "Skip this task?", words, "Keep it", "Skip it"):
             await self.deck.engine.skip(subject.ref, by=self.deck.operator)
+            self.deck.feed.refresh()
+
+    def action_interrupt(self) -> None:
+        subject = self.subject()
+        if subject is not None and subject.box is not None:
+            self.work(self._interrupt, subject, subject.box)
+
+    async def _interrupt(self, subject: Subject, box: SandboxView) -> None:
+        words = (
+            "Its main process gets an interrupt, and may go on. When it ends by it, that is no failure; the task then "
+            "asks whether it runs again."
+        )
+        if await self._asked(subject, "Interrupt this turn?", words, "Let it work", "Interrupt it"):
+            await self.deck.engine.interrupt(box.run, by=self.deck.operator)
+            self.say(f"{box.task_key} is interrupted")
             self.deck.feed.refresh()
 
     def action_kill(self) -> None:

@@ -37,7 +37,7 @@ class SandboxesScreen(NodeWork):
 
     def paint(self, overview: Overview) -> None:
         self.boxes.paint(overview)
-        self.query_one("#columns", Bar).set_line(columns(self.size.width))
+        self.query_one("#columns", Bar).set_line(columns(self.size.width, self.boxes.word_width))
 
     def on_rows_moved(self, message: Rows.Moved) -> None:
         self.show_hints()

@@ -7,6 +7,8 @@ from engine.model import FINAL_GOAL_STATES, FINAL_TASK_STATES, DecisionState, Go
 from tui.messages import Overview
 
 SKIPPABLE = (TaskState.PENDING, TaskState.BLOCKED, TaskState.FAILED, TaskState.WAITING)
+SETTLED = (TaskState.DONE, TaskState.CANCELLED, TaskState.SKIPPED)
+UNBEGUN = (TaskState.PENDING, TaskState.BLOCKED, TaskState.FAILED)
 RETRIED = (TaskState.FAILED, TaskState.BLOCKED)
 
 
@@ -24,6 +26,8 @@ class Subject(NamedTuple):
     box: SandboxView | None = None
     may_retry: bool = False
     may_skip: bool = False
+    may_edit: bool = False
+    may_need: bool = False
 
 
 def subject_of(goal: GoalView | None, node: TreeNode | None, overview: Overview) -> Subject | None:
@@ -43,6 +47,7 @@ def subject_of(goal: GoalView | None, node: TreeNode | None, overview: Overview)
         box=next((box for box in overview.sandboxes if box.task == node.id), None),
         may_retry=not over and node.state in (RETRIED[:1] if group else RETRIED),
         may_skip=not over and not group and node.state in SKIPPABLE,
+        may_edit=node.state not in SETTLED, may_need=node.state in UNBEGUN,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from textual.strip import Strip
 
 from engine.model import DecisionState, GoalState
-from tui.formats import ago, hour, one_line, short, shorten, width_of
+from tui.formats import ago, hour, one_line, short, shorten, until, width_of
 from tui.messages import Link, Overview
 from tui.themes import Line, Piece, Tone
 from tui.widgets.canvas import Canvas
@@ -74,6 +74,7 @@ def header(overview: Overview, now: datetime, *, wide: bool) -> tuple[Line, Line
     name = one_line(engine.project.rstrip("/").rpartition("/")[2]) or "pilothouse"
     waits = sum(goal.waiting and goal.state is GoalState.ACTIVE for goal in status.goals)
     dispatch = engine.state if engine.state != "running" else "on" if engine.dispatch else "off"
+    waiting = _waiting(overview, now, wide)
     left: list[Piece] = [
         (f" {name}", Tone.HEAD),
         (gap + "dispatch ", Tone.DIM),
@@ -82,8 +83,11 @@ def header(overview: Overview, now: datetime, *, wide: bool) -> tuple[Line, Line
         (f"{engine.live_runs}/{engine.max_parallel}", Tone.BUSY if engine.live_runs else Tone.PLAIN),
         (gap + "waits ", Tone.DIM),
         (str(waits), Tone.ASK if waits else Tone.PLAIN),
-        *_waiting(overview, now, wide),
+        *waiting,
     ]
+    if engine.next_start is not None and (wide or not waiting):
+        left += [(gap + "next ", Tone.DIM), (one_line(engine.next_start.schedule), Tone.PLAIN)]
+        left += [(f" {until(engine.next_start.at, now)}", Tone.DIM)]
     if wide:
         driver = f"{engine.driver or engine.runtime}"
         left += [(gap + "sandboxes ", Tone.DIM), (f"{len(overview.sandboxes)} {driver}", Tone.PLAIN)]

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -25,6 +25,8 @@ class Canvas(ScrollView, can_focus=True, inherit_bindings=False):
     ALLOW_SELECT = False
 
     _theme = ""
+    _ground: Style | None = None
+    _room: Size | None = None
     _looks: Mapping[Tone, Style] = MappingProxyType({})
 
     def look(self, tone: Tone | Style, ground: Style) -> Style:
@@ -35,20 +37,28 @@ class Canvas(ScrollView, can_focus=True, inherit_bindings=False):
             self._theme, self._looks = self.app.theme, looks(self.app.theme_variables)
         return ground + self._looks[tone]
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """All lines of one painting have the same ground and the same room, which are dear to work out."""
+        self._ground, self._room = self.rich_style, self.scrollable_content_region.size
+        try:
+            return super().render_lines(crop)
+        finally:
+            self._ground = self._room = None
+
     def strip(self, line: Line, width: int, *, offset: int = 0, ground: Style | None = None) -> Strip:
         """One line cut and filled to the width."""
-        base = self.rich_style if ground is None else ground
+        base = ground or self._ground or self.rich_style
         segments = [Segment(text, self.look(tone, base)) for text, tone in line if text]
         strip = Strip(segments, sum(cell_len(segment.text) for segment in segments))
         return strip.crop_extend(offset, offset + width, base)
 
     def blank(self, width: int) -> Strip:
-        return Strip.blank(width, self.rich_style)
+        return Strip.blank(width, self._ground or self.rich_style)
 
     @property
     def room(self) -> Size:
         """What one can paint on: the content without the gutter of the scrollbar."""
-        return self.scrollable_content_region.size
+        return self._room or self.scrollable_content_region.size
 
     def again(self) -> None:
         """Time has passed: ages are painted anew."""

@@ -4,8 +4,10 @@ from datetime import datetime
 
 from engine.api import DecisionCard, DecisionView, LogLine
 from engine.model import Stream
-from tui.formats import ago, clean, hour, one_line, plural, run_word, short, shorten, until
+from tui.formats import ago, clean, hour, one_line, other_side, plural, run_word, short, shorten, until
 from tui.themes import RISK_TONES, STREAM_TONES, Line, Piece, Tone
+from tui.widgets.asked import UNPICKED, Pick, asked
+from tui.widgets.circumstances import circumstances, discussion
 from tui.widgets.diff_lines import Painted, summary
 from tui.widgets.diff_lines import paint as paint_diff
 from tui.widgets.lines import fold
@@ -34,6 +36,7 @@ def facts(card: DecisionCard, width: int, now: datetime) -> list[Line]:
         ],
         width,
     )
+    lines += circumstances(card, width, now)
     blocks = ", ".join(one_line(key, visible=True) for key in card.blocks)
     lines += fold([("blocks ", Tone.DIM), (shorten(blocks, 2 * width - 20) or "nothing", Tone.PLAIN)], width, 7)
     if card.diff is not None:
@@ -79,14 +82,14 @@ def rule(label: str, width: int) -> Line:
     return [("── ", Tone.FAINT), (label, Tone.DIM), (" " + "─" * max(0, width - len(label) - 4), Tone.FAINT)]
 
 
-def whole(card: DecisionCard, width: int, now: datetime) -> Painted:
+def whole(card: DecisionCard, width: int, now: datetime, pick: Pick = UNPICKED) -> Painted:
     """Everything in one text, for the pane beside the queue."""
     lines = facts(card, width, now)
     printed = [line for line in card.last_lines if line.stream in (Stream.OUT, Stream.ERR)]
     if printed:
         lines += log_row(printed[-1], width)
     anchors: dict[str, list[int]] = {"file": [], "hunk": []}
-    body = change(card, width)
+    body = change(card, width, now, pick)
     lines.append([])
     for kind, rows in body.anchors.items():
         anchors[kind] = [row + len(lines) for row in rows]
@@ -99,20 +102,28 @@ def beside(card: DecisionCard, width: int, now: datetime) -> list[Line]:
     return [*lines, [], rule("last output", width), *last_output(card, width)] if card.last_lines else lines
 
 
-def change(card: DecisionCard, width: int, *, output: bool = True) -> Painted:
-    """The change and, under it, the last output."""
+def change(card: DecisionCard, width: int, now: datetime, pick: Pick = UNPICKED, *, output: bool = True) -> Painted:
+    """What is asked in full, the change and, under it, the last output."""
+    head: list[Line] = []
+    question = fold(_question(card.decision), width - 12)
+    if len(question) > ROWS:
+        head += [rule("the whole question", width), *question, []]
+    for part in (asked(card.decision, width, pick), discussion(card, width, now)):
+        head += [*part, []] if part else []
     lines: list[Line] = []
     anchors: dict[str, list[int]] = {"file": [], "hunk": []}
     if card.diff is not None and card.diff.text:
         painted = paint_diff(card.diff, width)
         lines, anchors = list(painted.lines), painted.anchors
-    else:
+    elif not head:
         lines.append([("no change to show", Tone.DIM)])
-    question = fold(_question(card.decision), width - 12)
-    if len(question) > ROWS:
-        head = [rule("the whole question", width), *question, []]
-        lines = head + lines
-        anchors = {kind: [row + len(head) for row in rows] for kind, rows in anchors.items()}
+    anchors = {kind: [row + len(head) for row in rows] for kind, rows in anchors.items()}
+    lines = head + lines
+    if card.against is not None and card.against.text:
+        other = paint_diff(card.against, width)
+        lines += [[], rule(f"what {other_side(card.decision)} changed there meanwhile", width)]
+        anchors = {kind: [*rows, *(row + len(lines) for row in other.anchors[kind])] for kind, rows in anchors.items()}
+        lines += other.lines
     if card.last_lines and output:
         lines += [[], rule("last output", width), *last_output(card, width)]
     return Painted(lines, anchors)
@@ -132,6 +143,16 @@ def differences(old: DecisionCard, new: DecisionCard) -> list[str]:
         said.append("the question")
     if before.risk is not after.risk:
         said.append(f"risk {before.risk} → {after.risk}")
+    if (before.choices, before.fields, before.options) != (after.choices, after.fields, after.options):
+        said.append("what may be answered")
+    if before.evidence != after.evidence:
+        said.append("its evidence")
+    if before.approved_by != after.approved_by:
+        said.append(
+            f"approved by {one_line(after.approved_by)}" if after.approved_by else "its approval was taken back"
+        )
+    if old.open_questions != new.open_questions:
+        said.append(f"open questions {len(old.open_questions)} → {len(new.open_questions)}")
     return said
 
 

@@ -23,7 +23,7 @@ def goal_line(goal: GoalView, folded: bool, decisions: int, width: int, now: dat
     ended = goal.state in FINAL_GOAL_STATES
     progress: list[Piece] = [(bar(done, total, cells) + " " if cells else "", _bar_tone(goal))]
     progress += [(f"{done}/{total}".ljust(6), Tone.PLAIN), (spent.rjust(facts - cells - 7), Tone.DIM)]
-    mark = f"!{decisions} " if decisions else ""
+    mark = f" !{decisions} " if decisions else " "
     name = width - STATE - facts - width_of(mark)
     return [
         ("▸ " if folded else "▾ ", Tone.DIM),
@@ -72,18 +72,21 @@ def _titled(node: TreeNode, width: int, tone: Tone) -> list[Piece]:
 
 
 def what(node: TreeNode) -> str:
-    """What kind of thing a node is, where it is not plain work."""
+    """What kind of thing a node is, where it is not plain work; of a judge, what it said."""
+    if node.tests is not None:
+        return "tester"
     if node.kind == TaskKind.GATE:
         return one_line(node.gate or "gate")
     if node.children:
         return f"{node.order or 'group'}, {node.require or 'all'}"
-    return ""
+    return node.verdict or ""
 
 
 def node_facts(node: TreeNode, now: datetime) -> Line:
     """What matters about a node in the state it is in."""
     state = TaskState(node.state) if node.state in set(TaskState) else None
     run = f"#{node.runs}  " if node.runs else ""
+    run += f"{rounds_word(node)}  " if node.rounds else ""
     cause = one_line(node.cause or "")
     if node.children:
         done = sum(leaf.state in (TaskState.DONE, TaskState.SKIPPED) for leaf in leaves(node))
@@ -108,16 +111,23 @@ def node_facts(node: TreeNode, now: datetime) -> Line:
             assert_never(state)
 
 
+def rounds_word(node: TreeNode) -> str:
+    """`↻1/3`: rounds of rework that a judge has asked for, of how many; `↻1` of a gate, which has no last one."""
+    return f"↻{node.rounds}" + (f"/{node.max_rounds}" if node.max_rounds is not None else "")
+
+
 def _pending(node: TreeNode, cause: str, now: datetime) -> Line:
     soon = until(node.not_before, now) if node.not_before and node.not_before > now else ""
     said = f"{soon}: {cause}" if soon and cause else soon or cause
-    return [(f"#{node.runs + 1} " if node.runs else "", Tone.PLAIN), (said, Tone.DIM)]
+    rounds = f"{rounds_word(node)} " if node.rounds else ""
+    return [(f"#{node.runs + 1} " if node.runs else "", Tone.PLAIN), (rounds, Tone.WARN), (said, Tone.DIM)]
 
 
 def _asking(node: TreeNode, now: datetime) -> Line:
     due = until(node.deadline, now)
     return [
         (short(node.decision) + "!  " if node.decision else "", Tone.ASK),
+        (f"{rounds_word(node)}  " if node.rounds else "", Tone.WARN),
         (ago(node.started_at, now), Tone.DIM),
         (f"  due {due}" if due else "", Tone.WARN),
     ]
@@ -139,12 +149,12 @@ def _fitted(line: Line, width: int) -> Line:
 
 
 def leaves(node: TreeNode) -> list[TreeNode]:
-    """Every node below that has no children, in order."""
+    """Every node below that has no children, in order; testers are none of it."""
     found, stack = [], [node]
     while stack:
         top = stack.pop()
         if top.children:
             stack.extend(reversed(top.children))
-        else:
+        elif top.tests is None:
             found.append(top)
     return found

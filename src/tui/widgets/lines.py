@@ -57,7 +57,11 @@ class Lines(Canvas):
         if width <= 0:
             return  # not laid out yet: the resize that is to come does it
         self._lines = self._make(width)
-        self.virtual_size = Size(width, len(self._lines))
+        # In a view with a height of its own all texts that fit have one size, which is never above the view's: one in
+        # place of another lays nothing out anew, and no scrollbar appears while the view shrinks.
+        rows, height = len(self._lines), self.styles.height
+        grows = height is not None and height.is_auto
+        self.virtual_size = Size(width, rows if grows or rows > self.size.height else 0)
         self.refresh()
 
     def on_resize(self, event: Resize) -> None:

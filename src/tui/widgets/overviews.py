@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from engine.api import GoalView, RunView, TaskView, Why
-from engine.model import TaskKind, TaskState
+from engine.model import BudgetState, TaskKind, TaskState
 from tui.formats import (
     ago,
     bar,
@@ -19,9 +19,13 @@ from tui.formats import (
     state_words,
     until,
 )
-from tui.themes import STATE_TONES, Line, Piece, Tone
+from tui.themes import STATE_TONES, VERDICT_TONES, Line, Piece, Tone
 from tui.widgets.lines import fold
+from tui.widgets.verdict_lines import judging_lines
 
+CONTACTS = 12  # hosts of the newest run that are painted
+NOTES = 20  # that are painted, the newest
+MOST_ROWS = 100  # of a description
 LABEL = 10  # cells of the labels on the left
 
 
@@ -48,6 +52,12 @@ def goal_lines(goal: GoalView, width: int, now: datetime) -> list[Line]:
         if count:
             counts.append((f"{glyph(state)} {count} {state}  ", STATE_TONES.get(state, Tone.PLAIN)))
     lines += row("tasks", *counts, width=width)
+    for budget in goal.budget:
+        tone = Tone.PLAIN if budget.state is BudgetState.WITHIN else Tone.WARN
+        whose = f"{one_line(budget.task_key)}: " if budget.task_key else ""
+        lines += row("budget", (f"{whose}{one_line(budget.words)}", tone), width=width)
+    for pinned in goal.pinned:
+        lines += row("sandbox", (one_line(pinned.words), Tone.BUSY), width=width)
     for waiting in goal.waiting_on:
         due = f" · due {until(waiting.until, now)}" if waiting.until else ""
         label = one_line(waiting.label) or one_line(waiting.task)
@@ -76,6 +86,8 @@ def task_lines(task: TaskView, why: Why | None, width: int, now: datetime) -> li
     lines = fold([(one_line(task.key), Tone.HEAD)], width)
     if task.title and task.title != task.key:
         lines += fold([(one_line(task.title), Tone.PLAIN)], width)
+    for said in clean(task.description).split("\n")[:MOST_ROWS] if task.description else ():
+        lines += fold([(said, Tone.DIM)], width)
     lines.append(
         [
             (f"{short(task.id)} · {task.kind} · v{task.version} · ", Tone.DIM),
@@ -102,6 +114,9 @@ def task_lines(task: TaskView, why: Why | None, width: int, now: datetime) -> li
         lines += row(
             "began", (f"{hour(task.started_at)}, {'took' if task.ended_at else 'for'} {spent}", Tone.PLAIN), width=width
         )
+    for note in task.notes[-NOTES:]:
+        head = f"{ago(note.at, now)} ago, {one_line(note.by)}: "
+        lines += row("note", (head, Tone.DIM), (one_line(note.text)[:2_000], Tone.PLAIN), width=width)
     if task.decision and task.state in (TaskState.WAITING, TaskState.REVIEW, TaskState.BLOCKED):
         lines += row("decision", (short(task.decision), Tone.ASK), ("  a opens its card", Tone.DIM), width=width)
     return lines
@@ -117,13 +132,33 @@ def _work(task: TaskView, width: int) -> list[Line]:
         f"cpus {task.cpus:g}" if task.cpus is not None else "",
         f"pids {task.pids}" if task.pids is not None else "",
         f"network {one_line(task.network)}" if task.network else "",
+        "asks about hosts it does not list" if task.ask and task.network == "egress" else "",
         f"timeout {duration(task.timeout)}" if task.timeout else "",
     ]
     lines += row("limits", (", ".join(part for part in limits if part), Tone.PLAIN), width=width)
+    if task.network == "egress" and task.egress:
+        lines += row("reaches", (", ".join(map(one_line, task.egress)), Tone.PLAIN), width=width)
+    lines += _contacts(task, width)
     if task.image:
         lines += row("image", (one_line(task.image), Tone.PLAIN), width=width)
     if task.retries or task.failures:
         lines += row("retries", (f"{task.failures} of {task.retries} used", Tone.PLAIN), width=width)
+    return lines if task.judging is None else [*lines, *judging_lines(task.judging, width)]
+
+
+def _contacts(task: TaskView, width: int) -> list[Line]:
+    """What its newest run with a contact wanted to reach: refusals stand out."""
+    newest = [contact for contact in task.contacts if contact.run == task.contacts[0].run]
+    lines: list[Line] = []
+    for n, contact in enumerate(newest[:CONTACTS]):
+        carried = f" {size(contact.bytes_up)} out, {size(contact.bytes_down)} in" if contact.bytes_down else ""
+        words = f" {contact.verdict} ×{contact.tries}{carried}"
+        why = f" · {one_line(contact.reason)}"
+        tone = VERDICT_TONES[contact.verdict]
+        lines += row("contacts" if n == 0 else "", (one_line(contact.to, visible=True), Tone.PLAIN), (words, tone),
+                     (why, Tone.DIM), width=width)  # fmt: skip
+    if len(newest) > CONTACTS:
+        lines += row("", (f"{len(newest) - CONTACTS} more", Tone.DIM), width=width)
     return lines
 
 

@@ -84,13 +84,14 @@ class Rows(Canvas):
         index = max(0, min(index, len(self._ids) - 1))
         if not self._ids or index == self._cursor:
             return
-        self._cursor = index
+        before, self._cursor = self._cursor, index
         top, height = round(self.scroll_y), max(1, self.room.height)
         if index < top:
             self.scroll_to(y=index, animate=False, force=True)
         elif index >= top + height:
             self.scroll_to(y=index - height + 1, animate=False, force=True)
-        self.refresh()
+        for changed in (before, index):
+            self.refresh_line(changed)
         self.post_message(self.Moved(self, self.cursor))
 
     def render_line(self, y: int) -> Strip:

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 from engine.api import SandboxView
-from tui.formats import ago, fit, glyph, one_line, size
+from engine.model import Activity
+from tui.formats import ago, duration, fit, glyph, one_line, size
 from tui.messages import Overview
 from tui.themes import STATE_TONES, Line, Tone
 from tui.widgets.rows import Rows
+
+STATE, SAYS = 10, 16  # cells
 
 
 class SandboxList(Rows):
@@ -25,17 +28,24 @@ class SandboxList(Rows):
     def sandbox(self, ref: str | None) -> SandboxView | None:
         return None if ref is None else self._known.get(ref)
 
+    @property
+    def word_width(self) -> int:
+        """Cells of the state: more of them while one says what it does, and for how long."""
+        return SAYS if any(_does(box) for box in self._known.values()) else STATE
+
     def row(self, ref: str, width: int) -> Line:
         box = self._known[ref]
+        does, state = _does(box), self.word_width
         word = "frozen" if box.frozen else str(box.state)
-        tone = Tone.WARN if box.frozen else STATE_TONES.get(box.state, Tone.PLAIN)
+        tone = Tone.WARN if box.frozen or does else STATE_TONES.get(box.state, Tone.PLAIN)
+        tone = Tone.BAD if box.stalled else tone
         wide = width >= 100
         name = 34 if wide else 0
-        rest = width - 2 - 10 - 8 - 7 - 8 - 6 - 9 - name
+        rest = width - 2 - state - 8 - 7 - 8 - 6 - 9 - name
         return [
             (glyph(word) + " ", tone),
-            (fit(one_line(box.task_key), rest), Tone.STRONG),
-            (fit(word, 10), tone),
+            (fit(one_line(box.task_key) + (" (pinned)" if box.pin else ""), rest), Tone.STRONG),
+            (fit(does or word, state), tone),
             (fit(box.driver.value, 8), Tone.DIM),
             (f"{ago(box.started_at, self._now()):>6} ", Tone.DIM),
             (f"{size(box.memory):>7} ", Tone.PLAIN),
@@ -45,10 +55,18 @@ class SandboxList(Rows):
         ]
 
 
-def columns(width: int) -> Line:
-    """The heading above the rows."""
+def _does(box: SandboxView) -> str:
+    """`quiet 6m`: what it does unless it works; empty where nobody watches it, and for a frozen one."""
+    if box.frozen or box.activity is None or box.activity is Activity.WORKING:
+        return ""
+    return f"{box.activity.value} {duration(box.activity_age or 0.0)}"
+
+
+def columns(width: int, state: int = STATE) -> Line:
+    """The heading above the rows; `state`: cells of the word that says what each of them does."""
     wide = width >= 102
     name = 34 if wide else 0
-    rest = width - 2 - 2 - 10 - 8 - 7 - 8 - 6 - 9 - name
-    words = f"    {'task':<{max(4, rest)}}{'state':<10}{'driver':<8}{'age':>6} {'memory':>7} {'cpus':>5} {'network':<9}"
+    rest = width - 2 - 2 - state - 8 - 7 - 8 - 6 - 9 - name
+    words = f"    {'task':<{max(4, rest)}}{'state':<{state}}{'driver':<8}"
+    words += f"{'age':>6} {'memory':>7} {'cpus':>5} {'network':<9}"
     return [(words + ("sandbox" if wide else ""), Tone.FAINT)]

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from engine.api import Answer, DecisionCard, DecisionView
+from engine.api import DecisionCard, DecisionView
+from engine.model import AnswerKind
+from engine.server.bodies import GivenAnswer, Ordered
 from engine.server.routes.parts import Ref, TheEngine
 
 router = APIRouter(tags=["decisions"])
@@ -23,11 +25,14 @@ async def decision(engine: TheEngine, ref: Ref) -> DecisionCard:
 
 
 @router.post("/decisions/{ref}/answer")
-async def answer(engine: TheEngine, ref: Ref, body: Answer) -> DecisionView:
-    return await engine.answer(ref, body)
+async def answer(engine: TheEngine, ref: Ref, body: GivenAnswer) -> DecisionView:
+    """An answer to the version that was seen; a snooze answers nothing and puts it off."""
+    if body.answer is AnswerKind.SNOOZE:
+        return await engine.snooze(ref, body.as_snooze())
+    return await engine.answer(ref, body.as_answer())
 
 
 @router.post("/decisions/{ref}/undo")
-async def undo(engine: TheEngine, ref: Ref) -> DecisionView:
+async def undo(engine: TheEngine, ref: Ref, body: Ordered | None = None) -> DecisionView:
     """Take a staged answer back before it takes effect."""
-    return await engine.undo(ref)
+    return await engine.undo(ref, (body or Ordered()).by)

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from engine.api import EngineInfo, GoalOrder, GoalView, SandboxOrder, SandboxOutcome
+from engine.api import EngineInfo, GoalOrder, GoalView, RunView, SandboxOrder, SandboxOutcome
 from engine.server.bodies import Ordered, Retry, SwitchDispatch
 from engine.server.routes.parts import Ref, TheEngine
 
@@ -61,6 +61,12 @@ async def kill(engine: TheEngine, ref: Ref, body: Ordered | None = None) -> Sand
 async def remove(engine: TheEngine, ref: Ref, body: Ordered | None = None) -> SandboxOutcome:
     """Remove what is left of a sandbox that has ended or belongs to no run."""
     return await engine.order_sandbox(ref, SandboxOrder.REMOVE, (body or Ordered()).by)
+
+
+@router.post("/runs/{ref}/interrupt")
+async def interrupt(engine: TheEngine, ref: Ref, body: Ordered | None = None) -> RunView:
+    """INT to the main process of its sandbox, which ends by it or goes on."""
+    return await engine.interrupt(ref, (body or Ordered()).by)
 
 
 @router.post("/engine/dispatch")

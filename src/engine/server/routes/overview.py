@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from engine.api import EngineInfo, Status, Sweep, SweepOrder
-from engine.errors import Unavailable
+from engine.api.measuring import Health
 from engine.events import Event
 from engine.server.bodies import StopEngine
 from engine.server.routes.parts import Closing, LastEventId, TheEngine
@@ -16,31 +16,12 @@ from engine.server.streams import EventStream, update_frames
 router = APIRouter(tags=["engine"])
 
 
-class Health(BaseModel):
-    status: str
-
-
 class Version(BaseModel):
     """`version` of the program, `api` of these routes."""
 
     version: str
     api: str
     engine: str
-
-
-@router.get("/health")
-async def health() -> Health:
-    """Whether the process answers at all."""
-    return Health(status="ok")
-
-
-@router.get("/ready")
-async def ready(engine: TheEngine) -> Health:
-    """Whether it starts work: 503 while it drains or stops."""
-    info = await engine.info()
-    if info.state != "running":
-        raise Unavailable(f"the engine is {info.state}", details={"state": info.state})
-    return Health(status="ready")
 
 
 @router.get("/version")

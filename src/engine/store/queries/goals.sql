@@ -1,14 +1,28 @@
 -- name: insert
 INSERT INTO goals (id, title, state, policy, runtime, repo, branch, base_commit, path, source, variables,
-                   allow_unconfined, created_at)
+                   allow_unconfined, external_ref, continues, created_at)
 VALUES (:id, :title, 'draft', :policy, :runtime, :repo, :branch, :base_commit, :path, :source, :variables,
-        :allow_unconfined, :at);
+        :allow_unconfined, :external_ref, :continues, :at);
+
+-- name: live_by_external_ref
+SELECT id FROM goals WHERE external_ref = :ref AND state NOT IN ('done', 'failed', 'cancelled');
 
 -- name: get
 SELECT * FROM goals WHERE id = :id;
 
+-- name: to_claim
+SELECT id, title, state, version, policy, runtime, repo, branch, base_commit, path, allow_unconfined, cancelling, cause,
+    external_ref, continues, created_at, started_at, ended_at
+FROM goals WHERE id = :id;
+
+-- name: standing
+SELECT state, cause FROM goals WHERE id = :id;
+
 -- name: all
 SELECT * FROM goals ORDER BY created_at, id;
+
+-- name: touch
+UPDATE goals SET title = title WHERE id = '';
 
 -- name: unended
 SELECT * FROM goals WHERE state NOT IN ('done', 'failed', 'cancelled') ORDER BY created_at, id;
@@ -30,6 +44,6 @@ SELECT state, n FROM tally WHERE scope = :id AND n > 0;
 
 -- name: first_failures
 SELECT t.goal, t.kind, t.id AS task,
-    (SELECT actor FROM gates WHERE gates.task = t.id ORDER BY opened_at DESC LIMIT 1) AS actor,
-    EXISTS (SELECT 1 FROM decisions d WHERE d.task = t.id AND d.kind = 'review' AND d.answer = 'reject') AS rejected
+    (SELECT actor FROM gates WHERE gates.task = t.id AND parent IS NULL ORDER BY opened_at DESC, rowid DESC LIMIT 1) AS actor,
+    EXISTS (SELECT 1 FROM decisions d WHERE d.task = t.id AND d.kind IN ('review', 'rework') AND d.answer = 'reject') AS rejected
 FROM tasks t WHERE t.goal = :goal AND t.state = 'failed' AND t.kind <> 'group' ORDER BY t.ended_at, t.id LIMIT 1;

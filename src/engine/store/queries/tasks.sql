@@ -1,8 +1,8 @@
 -- name: insert
-INSERT INTO tasks (id, goal, parent, key, title, kind, state, position, ordering, require, on_failure, priority,
-                   spec, created_at)
-VALUES (:id, :goal, :parent, :key, :title, :kind, 'pending', :position, :ordering, :require, :on_failure, :priority,
-        :spec, :at);
+INSERT INTO tasks (id, goal, parent, key, title, description, kind, state, position, ordering, require, on_failure,
+                   priority, spec, agent, provider, pin, tests, created_at)
+VALUES (:id, :goal, :parent, :key, :title, :description, :kind, 'pending', :position, :ordering, :require, :on_failure,
+        :priority, :spec, :agent, :provider, :pin, :tests, :at);
 
 -- name: insert_need
 INSERT INTO needs (task, needed) VALUES (?, ?);
@@ -10,23 +10,30 @@ INSERT INTO needs (task, needed) VALUES (?, ?);
 -- name: get
 SELECT * FROM tasks WHERE id = :id;
 
+-- name: provider
+SELECT provider FROM tasks WHERE id = :id;
+
 -- name: brief
-SELECT id, goal, parent, key, kind, state, version, position, ordering, require, on_failure, cancelling, held_by
+SELECT id, goal, parent, key, kind, state, version, position, ordering, require, on_failure, cancelling, held_by, tests
 FROM tasks WHERE id = :id;
+
+-- name: briefs
+SELECT id, goal, parent, key, kind, state, version, position, ordering, require, on_failure, cancelling, held_by, tests
+FROM tasks WHERE id IN (SELECT value FROM json_each(:ids));
 
 -- name: briefs_of_goal
 SELECT id, goal, parent, key, kind, state, version, position, ordering, require, on_failure, cancelling, held_by
-FROM tasks WHERE goal = :goal;
+FROM tasks WHERE goal = :goal AND tests IS NULL;
 
 -- name: of_goal
 SELECT * FROM tasks WHERE goal = :goal ORDER BY parent, position;
 
 -- name: shape_of_goal
-SELECT id, parent, key, kind, state, ordering, on_failure, priority, position, not_before
-FROM tasks WHERE goal = :goal;
+SELECT id, parent, key, kind, state, ordering, on_failure, priority, position, not_before, agent, provider, pin
+FROM tasks WHERE goal = :goal AND tests IS NULL;
 
 -- name: root
-SELECT * FROM tasks INDEXED BY one_root WHERE goal = :goal AND parent IS NULL;
+SELECT * FROM tasks INDEXED BY one_root WHERE goal = :goal AND parent IS NULL AND tests IS NULL;
 
 -- name: by_key
 SELECT id FROM tasks WHERE goal = :goal AND key = :key;
@@ -35,11 +42,17 @@ SELECT id FROM tasks WHERE goal = :goal AND key = :key;
 SELECT id FROM tasks WHERE id >= :low AND id < :high LIMIT 3;
 
 -- name: move
-UPDATE tasks SET state = :to, version = version + 1, cause = :cause, held_by = :held_by, not_before = :not_before,
-    runs = runs + (:to = 'claimed'), engine_deaths = CASE WHEN :to = 'running' THEN 0 ELSE engine_deaths END,
+UPDATE tasks SET state = :to, version = version + 1, cause = :cause, not_before = :not_before,
+    runs = runs + (:to = 'claimed'), outdated = outdated AND :to <> 'pending',
+    engine_deaths = CASE WHEN :to = 'running' THEN 0 ELSE engine_deaths END,
     started_at = CASE WHEN :to IN ('running', 'waiting') THEN :at WHEN :to = 'pending' THEN NULL ELSE started_at END,
-    ended_at = CASE WHEN :to IN ('done', 'failed', 'cancelled', 'skipped') THEN :at END
-WHERE id = :id AND state = :frm AND version = :seen;
+    ended_at = :ended_at
+FROM (SELECT json_extract(value, '$[0]') AS moving, json_extract(value, '$[1]') AS frm, json_extract(value, '$[2]') AS seen
+      FROM json_each(:rows))
+WHERE id = moving AND state = frm AND version = seen;
+
+-- name: hold
+UPDATE tasks SET held_by = :held_by WHERE id = :id;
 
 -- name: derive
 UPDATE tasks SET state = :to, version = version + 1, cause = :cause,
@@ -68,6 +81,32 @@ UPDATE tasks SET engine_deaths = engine_deaths + 1 WHERE id = :id RETURNING engi
 -- name: mark_cancelling
 UPDATE tasks SET cancelling = 1, version = version + 1, cause = :cause WHERE id = :id AND cancelling = 0;
 
+-- name: edit
+UPDATE tasks SET title = :title, description = :description, priority = :priority, version = version + 1
+WHERE id = :id;
+
+-- name: drop_needs
+DELETE FROM needs WHERE task = :task;
+
+-- name: to_claim
+SELECT t.*, (SELECT value FROM facts WHERE name = :switch) AS switch,
+    (SELECT value FROM facts WHERE name = :breaker) AS breaker,
+    (SELECT o.key FROM needs n JOIN tasks o ON o.id = n.needed
+     WHERE n.task = t.id AND o.state NOT IN ('done', 'skipped') LIMIT 1) AS unmet
+FROM tasks t WHERE t.id IN (SELECT value FROM json_each(:ids));
+
+-- name: at_their_end
+SELECT t.*, r.id AS run, g.state AS goal_state, root.state AS root_state,
+    (SELECT value FROM facts WHERE name = :breaker) AS breaker,
+    EXISTS (SELECT 1 FROM leases WHERE run = r.id) OR EXISTS (SELECT 1 FROM lease_waiters WHERE run = r.id) AS leases,
+    EXISTS (SELECT 1 FROM decisions WHERE subject = r.id || :stall AND state IN ('pending', 'staged')) AS stalled,
+    EXISTS (SELECT 1 FROM decisions WHERE task = t.id AND kind IN ('question', 'permission', 'egress')
+        AND state IN ('pending', 'staged')) AS asks,
+    EXISTS (SELECT 1 FROM budgets WHERE scope IN (t.goal, t.id) AND state = 'finishing') AS finishing
+FROM runs r JOIN tasks t ON t.id = r.task JOIN goals g ON g.id = t.goal
+    JOIN tasks root INDEXED BY one_root ON root.goal = t.goal AND root.parent IS NULL AND root.tests IS NULL
+WHERE r.id IN (SELECT value FROM json_each(:runs));
+
 -- name: dependants
 SELECT task AS id FROM needs WHERE needed = :id;
 
@@ -83,24 +122,17 @@ SELECT n.task, n.needed FROM needs n JOIN tasks t ON t.id = n.task WHERE t.goal 
 -- name: siblings
 SELECT id, kind, state, position FROM tasks WHERE parent = :parent AND id <> :id;
 
--- name: descendants
-WITH RECURSIVE below (id) AS (
-    SELECT id FROM tasks WHERE parent = :id UNION ALL SELECT t.id FROM tasks t JOIN below b ON t.parent = b.id
-)
-SELECT t.id, t.goal, t.parent, t.key, t.kind, t.state, t.version, t.position, t.ordering, t.require, t.on_failure,
-    t.cancelling, t.held_by
-FROM tasks t JOIN below USING (id) WHERE t.kind <> 'group';
-
 -- name: unended_leaves
-SELECT id, kind, state FROM tasks
+SELECT id, kind, state, tests FROM tasks
 WHERE goal = :goal AND kind <> 'group' AND state NOT IN ('done', 'failed', 'cancelled', 'skipped');
 
 -- name: waiting_on_time
-SELECT id, key, not_before FROM tasks WHERE goal = :goal AND state = 'pending' AND not_before IS NOT NULL;
+SELECT id, key, not_before FROM tasks
+WHERE goal = :goal AND state = 'pending' AND not_before IS NOT NULL AND tests IS NULL;
 
 -- name: ended_root
 SELECT t.* FROM tasks t INDEXED BY one_root JOIN goals g ON g.id = t.goal
-WHERE t.goal = :goal AND t.parent IS NULL AND t.state IN ('done', 'failed', 'cancelled', 'skipped')
+WHERE t.goal = :goal AND t.parent IS NULL AND t.tests IS NULL AND t.state IN ('done', 'failed', 'cancelled', 'skipped')
     AND g.state NOT IN ('done', 'failed', 'cancelled');
 
 -- name: gated

@@ -1,0 +1,1 @@
+"""How a terminal calls for the operator who is not looking. Loads no screen library."""
