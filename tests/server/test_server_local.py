@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest_asyncio
 
 from engine.api import Answer, CreateGoal, DecisionView, Engine, LogQuery, StopMode
 from engine.client import RemoteEngine
+from engine.clock import SystemClock
 from engine.errors import Conflict, ExitCode, Invalid, NotFound, PilothouseError, StaleVersion
 from engine.events import Event, EventType
 from engine.headless import OnGate, follow_goal, open_decisions, until_idle
-from engine.local import LocalEngine, open_local
+from engine.local.engine import LocalEngine
+from engine.local.opening import open_local
 from engine.model import AnswerKind, DecisionState
 from engine.server import serve
 from engine.settings import load_settings
@@ -31,9 +34,16 @@ tasks:
 APPROVE = Answer(version=1, answer=AnswerKind.APPROVE)
 
 
+class NoonClock(SystemClock):
+    """It is noon, so an age asked for twice is the same age."""
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
 async def opened(project: Path) -> LocalEngine:
     settings = load_settings(project / "pilothouse.toml", environ={}, flags={"sandbox.runtime": "process"})
-    return await open_local(project, settings)
+    return await open_local(project, settings, clock=NoonClock())
 
 
 @pytest_asyncio.fixture
