@@ -16,10 +16,10 @@ from typing import Any, cast
 from bench import Measured, report
 from engine.api import CreateGoal, Snapshot
 from engine.collector import leave_alone_what_is_loaded
-from engine.dispatch import live
 from engine.dispatch.claims import Begun, mark_all_started, mark_all_starting
-from engine.dispatch.ending import Ending
-from engine.dispatch.runs import LiveRun
+from engine.dispatch.endings.ending import Ending
+from engine.dispatch.runs import live
+from engine.dispatch.runs.life import LiveRun
 from engine.errors import Unavailable
 from engine.events import Event, EventType
 from engine.local.engine import LocalEngine

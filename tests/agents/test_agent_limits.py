@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from engine.agents import Limit, launch
 from engine.agents.limits import moment, seconds
-from engine.dispatch.cooldowns import LONGEST, clamped
+from engine.dispatch.limits.cooldowns import LONGEST, clamped
 from engine.errors import Invalid
 from engine.model import AgentProfile
 from engine.settings import Settings

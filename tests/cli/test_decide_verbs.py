@@ -10,7 +10,7 @@ import pytest
 from cli_process import Pilothouse, Terminal
 from goal_files import goal_file
 
-from engine.dispatch.decisions import open_decision
+from engine.dispatch.decisions.lifecycle import open_decision
 from engine.dispatch.steps import TASKS
 from engine.ids import random_id
 from engine.local.opening import open_local

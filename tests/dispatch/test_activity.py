@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from engine.clock import SystemClock
-from engine.dispatch.activity import Facts, Thresholds, assess
-from engine.dispatch.signs import Sign
-from engine.dispatch.vitals import Vitals
+from engine.dispatch.stalls.activity import Facts, Thresholds, assess
+from engine.dispatch.stalls.signs import Sign
+from engine.dispatch.stalls.vitals import Vitals
 from engine.model import Activity
 from engine.sandbox.driver import Stats
 

@@ -27,7 +27,7 @@ async def test_r43_without_a_stored_token_no_sandbox_is_made(opened: Opened, mon
         raise StoreError("the store is full")
 
     with monkeypatch.context() as full:
-        full.setattr("engine.dispatch.preparation.issue_token", refuse)
+        full.setattr("engine.dispatch.runs.preparation.issue_token", refuse)
         goal = await bench.goal(goal_file({"id": "one", "run": "hang one"}))
         async with asyncio.timeout(10):
             await refused.wait()

@@ -13,7 +13,7 @@ from voices import Voice, heard_again, meanwhile, seen, voice_of, voices
 
 from engine.api import Answer
 from engine.api.agents import RestoreCheckpoint
-from engine.dispatch import doorway
+from engine.dispatch.runs import doorway
 from engine.errors import StaleVersion
 from engine.model import AnswerKind
 

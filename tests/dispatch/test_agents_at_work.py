@@ -194,8 +194,8 @@ async def test_r58_garbage_between_two_good_records_is_counted_and_skipped(opene
 
 
 async def test_r58_a_flood_of_records_is_read_whole_and_in_order(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.dispatch.transcript.BACKLOG", 1)
-    monkeypatch.setattr("engine.dispatch.transcript.AT_ONCE", 0)
+    monkeypatch.setattr("engine.dispatch.runs.transcript.BACKLOG", 1)
+    monkeypatch.setattr("engine.dispatch.runs.transcript.AT_ONCE", 0)
     bench = await opened()
     flood = [{"type": "usage", "tokens_in": 1}, {"type": "action", "text": "x"}] * 900
     goal = await bench.goal(goal_file(agent("work", *flood, {"type": "action", "text": "last"})))

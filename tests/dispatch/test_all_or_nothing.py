@@ -10,10 +10,10 @@ from scripted import Bench, goal_file
 from test_rules import Failing, dump
 
 from engine.api import Answer
-from engine.dispatch.cancel import cancel_goal, cancel_task
-from engine.dispatch.decisions import stage
-from engine.dispatch.effects import confirm
-from engine.dispatch.retrying import retry, skip
+from engine.dispatch.decisions.effects import confirm
+from engine.dispatch.decisions.lifecycle import stage
+from engine.dispatch.orders.cancel import cancel_goal, cancel_task
+from engine.dispatch.orders.retrying import retry, skip
 from engine.errors import StoreError
 from engine.events import EventType
 from engine.model import AnswerKind, GoalState

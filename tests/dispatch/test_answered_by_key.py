@@ -9,7 +9,7 @@ from asked import ask, bash, gate, running
 from scripted import Bench
 
 from engine.api import DecisionView
-from engine.dispatch.decisions import open_decision
+from engine.dispatch.decisions.lifecycle import open_decision
 from engine.model import AnswerKind, DecisionKind, DecisionState, FieldType, FormField
 from engine.settings import Settings
 from engine.store import named_queries

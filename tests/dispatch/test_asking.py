@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from scripted import Bench, goal_file
 
 from engine.api.asking import AskRequest
-from engine.dispatch.risk import assess
+from engine.dispatch.decisions.risk import assess
 from engine.errors import Conflict, Invalid
 from engine.events import EventType
 from engine.model import AnswerKind, DecisionKind, DecisionState, Risk, RunRecord

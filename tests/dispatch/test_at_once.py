@@ -9,8 +9,6 @@ from failing import Failing
 from scripted import Bench, goal_file
 from test_rules import dump
 
-from engine.dispatch.breaker import Breaker
-from engine.dispatch.cancel import cancel_task
 from engine.dispatch.claims import (
     Begun,
     CapReached,
@@ -21,9 +19,11 @@ from engine.dispatch.claims import (
     mark_all_started,
     mark_all_starting,
 )
-from engine.dispatch.ending import Ending, Policy
-from engine.dispatch.ending_well import Ended, end_all
-from engine.dispatch.outage import EVENTS, SUBJECT, DispatchPaused
+from engine.dispatch.endings.ending import Ending, Policy
+from engine.dispatch.endings.well import Ended, end_all
+from engine.dispatch.limits.breaker import Breaker
+from engine.dispatch.limits.outage import EVENTS, SUBJECT, DispatchPaused
+from engine.dispatch.orders.cancel import cancel_task
 from engine.dispatch.steps import briefs, change_all
 from engine.errors import Conflict, StoreError
 from engine.events import EventType

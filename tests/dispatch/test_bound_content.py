@@ -12,8 +12,8 @@ from scripted import Bench
 from yard import Yard
 
 from engine.api import LedgerAction, Snooze, SweepOrder
-from engine.dispatch.approving import ApprovalPolicy
-from engine.dispatch.decisions import stage
+from engine.dispatch.decisions.approving import ApprovalPolicy
+from engine.dispatch.decisions.lifecycle import stage
 from engine.errors import StaleVersion
 from engine.model import AnswerKind, DecisionState
 from engine.settings import DecisionSettings

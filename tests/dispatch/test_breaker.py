@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import settings as given_settings
 from hypothesis import strategies as st
 
-from engine.dispatch.breaker import LONGEST_PAUSE, Breaker, Loss, pause
+from engine.dispatch.limits.breaker import LONGEST_PAUSE, Breaker, Loss, pause
 from engine.model import BreakerState
 from engine.settings import EngineSettings
 

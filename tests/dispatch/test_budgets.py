@@ -9,9 +9,9 @@ import pytest
 from scripted import Bench, goal_file
 
 from engine.api import Answer, DecisionView, GoalOrder, GoalView
-from engine.dispatch.budget_rows import covered
-from engine.dispatch.budget_watch import look
-from engine.dispatch.usage import Usage, add_usage
+from engine.dispatch.limits.budget_rows import covered
+from engine.dispatch.limits.budget_watch import look
+from engine.dispatch.runs.usage import Usage, add_usage
 from engine.errors import ExitCode, IllegalMove
 from engine.events import Event, EventType
 from engine.headless import OnGate, follow_goal, until_idle

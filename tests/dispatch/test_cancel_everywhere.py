@@ -10,7 +10,7 @@ import pytest
 from scripted import Bench, goal_file
 
 from engine.api import Answer, GoalOrder, SandboxOrder, StopMode
-from engine.dispatch import keeping
+from engine.dispatch.runs import keeping
 from engine.events import EventType
 from engine.model import AnswerKind, GoalState, TaskState
 from engine.store import named_queries
@@ -73,7 +73,7 @@ async def between_exit_and_its_record(stage: Stage) -> str:
         await stage.release.wait()
         return await keeping.keep_work(*words)
 
-    stage.patch.setattr("engine.dispatch.runs.keep_work", held)
+    stage.patch.setattr("engine.dispatch.runs.keeping.keep_work", held)
     goal = await stage.goal({"run": "exit 0"})
     await reached.wait()
     return goal

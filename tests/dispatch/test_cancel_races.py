@@ -10,14 +10,14 @@ from scripted import Bench, goal_file
 from yard import Yard, git, write
 
 from engine.api import StopMode
-from engine.dispatch.cancel import cancel_goal, cancel_task
 from engine.dispatch.claims import Claimed
 from engine.dispatch.context import Context
-from engine.dispatch.ending import Ending, Policy
-from engine.dispatch.endings import end_run
-from engine.dispatch.gates import open_ready_gates
-from engine.dispatch.graph import Graph
-from engine.dispatch.recovery import _unended
+from engine.dispatch.endings.ending import Ending, Policy
+from engine.dispatch.endings.run_end import end_run
+from engine.dispatch.gates.ready import open_ready_gates
+from engine.dispatch.orders.cancel import cancel_goal, cancel_task
+from engine.dispatch.recovery.reconcile import _unended
+from engine.dispatch.tree.graph import Graph
 from engine.model import ExitCause, GoalState, RunState, TaskState
 from engine.store import Database, Tx, named_queries
 from engine.store.rows import goal_from, run_from, task_from

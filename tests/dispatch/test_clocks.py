@@ -9,7 +9,7 @@ import pytest
 from scripted import Bench, ScriptedDriver, goal_file
 
 from engine.clock import SystemClock
-from engine.dispatch.budget_watch import look
+from engine.dispatch.limits.budget_watch import look
 from engine.events import EventType
 from engine.local.opening import open_local
 from engine.model import DriverName, GoalState

@@ -11,7 +11,7 @@ from scripted import Bench, goal_file
 
 from engine.api import BatchAnswer, LedgerAction, Snooze
 from engine.api.edits import TaskEdit
-from engine.dispatch.deadlines import fire_deadlines
+from engine.dispatch.gates.deadlines import fire_deadlines
 from engine.errors import Conflict, Invalid, StaleVersion
 from engine.events import EventType
 from engine.model import AnswerKind, DecisionState, Risk

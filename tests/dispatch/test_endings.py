@@ -7,7 +7,7 @@ import pytest
 from scripted import Bench, goal_file
 
 from engine.api import Answer
-from engine.dispatch.ending import Ending
+from engine.dispatch.endings.ending import Ending
 from engine.events import EventType
 from engine.model import AnswerKind, DecisionKind, ExitCause, FailureClass, GoalState, TaskState
 

@@ -10,7 +10,7 @@ from scripted import Bench, goal_file
 
 from engine.api import Answer
 from engine.dispatch.claims import Limits, claim
-from engine.dispatch.deaths import take_hold
+from engine.dispatch.recovery.deaths import take_hold
 from engine.ids import random_id
 from engine.model import AnswerKind, DecisionKind, GoalState, TaskState
 

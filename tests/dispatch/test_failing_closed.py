@@ -9,8 +9,8 @@ from asked import answer, ask, gate, running, told, view
 from scripted import Bench, goal_file
 
 from engine.api import LedgerAction
-from engine.dispatch.approving import EVERYBODY, ApprovalPolicy
-from engine.dispatch.deadlines import fire_deadlines
+from engine.dispatch.decisions.approving import EVERYBODY, ApprovalPolicy
+from engine.dispatch.gates.deadlines import fire_deadlines
 from engine.events import EventType
 from engine.model import DecisionKind, DecisionState
 

@@ -11,7 +11,7 @@ from scripted import Bench, goal_file
 from voices import voice_of
 
 from engine.api import SandboxOrder, SandboxView
-from engine.dispatch.clocks import Clocks
+from engine.dispatch.runs.clocks import Clocks
 from engine.errors import DaemonUnavailable, EngineUnavailable, IllegalMove, Invalid, NotFound, OutcomeUnknown
 from engine.events import EventType
 from engine.local.opening import open_local

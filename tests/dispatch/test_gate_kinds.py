@@ -10,7 +10,7 @@ from scripted import Bench, goal_file
 from test_handoff import inputs_of
 
 from engine.api import Answer, DecisionView
-from engine.dispatch.deadlines import fire_deadlines
+from engine.dispatch.gates.deadlines import fire_deadlines
 from engine.errors import Conflict, Invalid, NotFound
 from engine.events import EventType
 from engine.headless import OnGate

@@ -5,9 +5,9 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.dispatch.graph import Graph
-from engine.dispatch.node_rows import NodeRow
-from engine.dispatch.rollup import derive_from
+from engine.dispatch.tree.graph import Graph
+from engine.dispatch.tree.node_rows import NodeRow
+from engine.dispatch.tree.rollup import derive_from
 from engine.model import OnFailure, Order, TaskKind, TaskState
 
 LEAF_STATES = [TaskState.PENDING, TaskState.CLAIMED, TaskState.RUNNING, TaskState.DONE, TaskState.FAILED,

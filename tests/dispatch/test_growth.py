@@ -10,7 +10,7 @@ import pytest
 from scripted import Bench, ScriptedDriver, goal_file
 
 from engine.clock import SystemClock
-from engine.dispatch import growth
+from engine.dispatch.runs import growth
 from engine.local.opening import open_local
 from engine.model import DriverName, ExitCause
 from engine.sandbox.driver import Driver

@@ -10,7 +10,7 @@ import pytest
 from scripted import Bench, ScriptedDriver, goal_file
 
 from engine.api import CreateGoal, LogQuery
-from engine.dispatch.preparation import INPUTS
+from engine.dispatch.runs.preparation import INPUTS
 from engine.ids import SafeName
 from engine.local.opening import open_local
 from engine.model import GoalState

@@ -6,8 +6,8 @@ from scripted import Bench, goal_file
 
 from engine.api import Snapshot
 from engine.client import RemoteEngine
-from engine.dispatch.graph import Graph
-from engine.dispatch.node_rows import NodeRow
+from engine.dispatch.tree.graph import Graph
+from engine.dispatch.tree.node_rows import NodeRow
 from engine.local.blocking import held_up_by
 from engine.model import OnFailure, Order, TaskKind, TaskState
 from engine.server import serve

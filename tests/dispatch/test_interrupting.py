@@ -8,8 +8,8 @@ from scripted import Bench, goal_file
 from timed import PATIENT, Timed
 
 from engine.api import RunView, SandboxOrder
-from engine.dispatch.ending import Ending
-from engine.dispatch.ordered_ends import as_ordered
+from engine.dispatch.endings.ending import Ending
+from engine.dispatch.endings.ordered import as_ordered
 from engine.errors import Conflict, DaemonUnavailable, IllegalMove, OutcomeUnknown
 from engine.events import EventType
 from engine.model import DriverName, ExitCause, FailureClass, GoalState, RunRecord, RunState

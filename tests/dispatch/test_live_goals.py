@@ -7,7 +7,7 @@ import pytest
 from scripted import Bench, goal_file
 
 from engine.api.edits import AddTasks, Place, TaskEdit
-from engine.dispatch.loading import load_graph
+from engine.dispatch.tree.loading import load_graph
 from engine.errors import IllegalMove, Invalid, InvalidGoalFile, StaleVersion
 from engine.events import EventType
 

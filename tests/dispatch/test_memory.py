@@ -10,7 +10,7 @@ from random import Random
 import pytest
 from scripted import Bench, ScriptedDriver, goal_file
 
-from engine.dispatch.memory import HostMemory, host_memory
+from engine.dispatch.limits.memory import HostMemory, host_memory
 from engine.local.opening import open_local
 from engine.model import DriverName, GoalState
 from engine.settings import EngineSettings, Settings

@@ -229,7 +229,7 @@ async def test_r98_r101_a_start_that_hangs_holds_no_stop(opened: Open, project: 
 async def test_r19_r101_a_start_without_an_answer_ends_at_its_limit_and_leaves_no_second_sandbox(
     opened: Open, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.dispatch.starting.START_LIMIT", 0.1)
+    monkeypatch.setattr("engine.dispatch.runs.starting.START_LIMIT", 0.1)
     driver = OddDriver(root=project, start_does=["hangs"])
     bench = await opened(driver)
     goal = await bench.goal(goal_file({"id": "only", "run": "exit 0"}))

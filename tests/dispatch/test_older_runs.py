@@ -7,8 +7,8 @@ from scripted import Bench, goal_file
 
 from engine.api import SandboxOrder
 from engine.dispatch.claims import mark_started, mark_starting
-from engine.dispatch.ending import Ending, Policy
-from engine.dispatch.endings import end_run
+from engine.dispatch.endings.ending import Ending, Policy
+from engine.dispatch.endings.run_end import end_run
 from engine.errors import Conflict, PilothouseError
 from engine.model import ExitCause, GoalState, RunRecord
 from engine.store.rows import run_from

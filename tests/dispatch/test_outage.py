@@ -10,7 +10,7 @@ from falling_machine import FallingMachine, breaker_is, leaves, question, runnin
 from scripted import Bench, goal_file
 
 from engine.api import Answer
-from engine.dispatch.outage import stored
+from engine.dispatch.limits.outage import stored
 from engine.events import EventType
 from engine.local.opening import open_local
 from engine.model import (

@@ -9,7 +9,7 @@ from yard import Open, Yard
 
 from engine.api import Answer, GoalOrder, SandboxOrder
 from engine.dispatch.claims import Claimed, Limits, claim, mark_starting
-from engine.dispatch.resting import rest_name
+from engine.dispatch.runs.resting import rest_name
 from engine.ids import random_id
 from engine.model import AnswerKind, GoalState, RunState
 from engine.store import Tx

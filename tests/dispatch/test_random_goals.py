@@ -10,8 +10,8 @@ import pytest
 from scripted import Bench, goal_file
 
 from engine.api import Answer
-from engine.dispatch.loading import load_graph
-from engine.dispatch.rollup import derive
+from engine.dispatch.tree.loading import load_graph
+from engine.dispatch.tree.rollup import derive
 from engine.model import AnswerKind, GoalState
 from engine.store import Tx, named_queries
 

@@ -11,7 +11,7 @@ from beside import begun, group, outcomes, pass_of, peaks, voice_of_tester, work
 from scripted import Bench
 from test_random_goals import check
 
-from engine.dispatch.loading import load_graph
+from engine.dispatch.tree.loading import load_graph
 
 Open = Callable[..., Awaitable[Bench]]
 KEYS = "abcdefgh"

@@ -13,7 +13,7 @@ from agents_at_work import AGENTS, AgentDriver, Open, agent, together
 from scripted import Bench, goal_file
 
 from engine.api import LogQuery
-from engine.dispatch.cooldowns import LONGEST, clamped, jittered
+from engine.dispatch.limits.cooldowns import LONGEST, clamped, jittered
 from engine.events import Event, EventType
 from engine.local.opening import open_local
 from engine.model import DriverName, ExitCause, FailureClass, GoalState, TaskState

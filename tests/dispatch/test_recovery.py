@@ -9,7 +9,7 @@ from scripted import Bench, goal_file
 
 from engine.api import CreateGoal, StopMode
 from engine.dispatch.claims import Limits, claim, mark_starting
-from engine.dispatch.insisting import store_asked
+from engine.dispatch.runs.insisting import store_asked
 from engine.errors import Conflict, EngineRunning
 from engine.events import EventType
 from engine.ids import SafeName, random_id

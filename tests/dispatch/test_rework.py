@@ -8,7 +8,7 @@ from asked import answer, told
 from judges import YES, JudgeDriver, judge, no, together, write
 from scripted import Bench, goal_file
 
-from engine.dispatch.objections import WAITS
+from engine.dispatch.rework.objections import WAITS
 from engine.events import EventType
 from engine.model import AnswerKind, DecisionKind, FailureClass
 

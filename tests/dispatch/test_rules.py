@@ -12,9 +12,9 @@ from scripted import Bench, goal_file
 
 from engine.api import Answer, LogQuery
 from engine.dispatch.claims import Limits, claim, mark_started, mark_starting
-from engine.dispatch.ending import Ending, Policy
-from engine.dispatch.endings import end_run
-from engine.dispatch.pace import Pace
+from engine.dispatch.endings.ending import Ending, Policy
+from engine.dispatch.endings.run_end import end_run
+from engine.dispatch.runs.pace import Pace
 from engine.errors import Conflict, StoreError
 from engine.ids import random_id
 from engine.model import AnswerKind, ExitCause, GoalState

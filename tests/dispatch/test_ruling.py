@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from scripted import Bench, goal_file
 
 from engine.api import AddRule, LedgerAction, Rule, RuleDraft
-from engine.dispatch.patterns import fits, fits_argument
+from engine.dispatch.decisions.patterns import fits, fits_argument
 from engine.errors import Conflict, Invalid, NotFound, StaleVersion
 from engine.events import EventType
 from engine.model import AnswerKind, DecisionKind, DecisionState, RunRecord

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from engine.dispatch.signs import Sign, Signs
+from engine.dispatch.stalls.signs import Sign, Signs
 
 
 class Watch:

@@ -10,11 +10,11 @@ import pytest
 from scripted import Bench, goal_file
 
 from engine.api import Answer, DecisionView, SandboxOrder, SandboxView
-from engine.dispatch import vitals
-from engine.dispatch.decisions import stage
-from engine.dispatch.effects import confirm
-from engine.dispatch.runs import LiveRun
-from engine.dispatch.stalls import look
+from engine.dispatch.decisions.effects import confirm
+from engine.dispatch.decisions.lifecycle import stage
+from engine.dispatch.runs.life import LiveRun
+from engine.dispatch.stalls import vitals
+from engine.dispatch.stalls.looking import look
 from engine.errors import StoreError
 from engine.events import Event, EventType
 from engine.model import Activity, AnswerKind, DecisionKind, FailureClass, GoalState

@@ -11,7 +11,7 @@ import pytest
 from falling_machine import FallingMachine
 from scripted import Bench, goal_file
 
-from engine.dispatch.ending import LONGEST_WAIT, SHORTEST_WAIT, Policy
+from engine.dispatch.endings.ending import LONGEST_WAIT, SHORTEST_WAIT, Policy
 from engine.errors import DaemonUnavailable, ImageNotFound, Invalid, OutcomeUnknown
 from engine.ids import random_id
 from engine.local.opening import open_local

@@ -12,7 +12,7 @@ from github_server import GitHubServer
 from outside import AFTER, HEAD, OTHER, gates, open_gates, send, task, told
 from scripted import Bench, ScriptedDriver, goal_file
 
-from engine.dispatch.watching import Due, apply_finding
+from engine.dispatch.gates.watching import Due, apply_finding
 from engine.events import EventType
 from engine.local.opening import open_local
 from engine.model import DriverName, GateSpec, GoalState, SignalStatus

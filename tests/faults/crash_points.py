@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from engine.dispatch import keeping, removing, runs
+from engine.dispatch.runs import keeping, removing
 from engine.sandbox.run_log import RunLog
 from engine.store import database
 from engine.workspace import GoalRepository
@@ -75,7 +75,6 @@ def point_steps(points: Points) -> None:
     for name in REPOSITORY:
         setattr(GoalRepository, name, _around(points, name, getattr(GoalRepository, name)))
     keeping.keep_artifacts = _around(points, "collect", keeping.keep_artifacts)
-    runs.keep_artifacts = keeping.keep_artifacts
     removing.clean_up = _around(points, "clean_up", removing.clean_up)
     sealed = RunLog.seal
 

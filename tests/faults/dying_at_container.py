@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from container_engine import container_engine
 
-from engine.dispatch import starting
+from engine.dispatch.runs import starting
 from engine.sandbox.docker_containers import Containers
 
 STEPS = {"create": (Containers, "start"), "start": (Containers, "_run"), "row": (starting, "mark_all_started")}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from engine.api import GoalOrder
-from engine.dispatch.ending import Ending
+from engine.dispatch.endings.ending import Ending
 from engine.model import ExitCause, GoalState, TaskState
 
 S = TaskState

@@ -16,19 +16,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from model_words import AFTER, ENDINGS, ORDERED, SATISFIED, SteppedClock, consequences, goal_text
 
 from engine.api import Answer, GoalOrder
-from engine.dispatch.cancel import cancel_goal, cancel_task
 from engine.dispatch.claims import Claimed, Limits, claim, mark_started, mark_starting
 from engine.dispatch.creation import NewGoal, insert_goal, start_goal
-from engine.dispatch.decisions import stage, undo
-from engine.dispatch.effects import confirm
-from engine.dispatch.ending import Policy
-from engine.dispatch.endings import end_run
-from engine.dispatch.goal_orders import order_goal
-from engine.dispatch.graph import Graph
-from engine.dispatch.loading import load_graph
-from engine.dispatch.openings import open_gate
-from engine.dispatch.retrying import retry, skip
-from engine.dispatch.rollup import derive
+from engine.dispatch.decisions.effects import confirm
+from engine.dispatch.decisions.lifecycle import stage, undo
+from engine.dispatch.endings.ending import Policy
+from engine.dispatch.endings.run_end import end_run
+from engine.dispatch.gates.openings import open_gate
+from engine.dispatch.orders.cancel import cancel_goal, cancel_task
+from engine.dispatch.orders.retrying import retry, skip
+from engine.dispatch.orders.whole_goal import order_goal
+from engine.dispatch.tree.graph import Graph
+from engine.dispatch.tree.loading import load_graph
+from engine.dispatch.tree.rollup import derive
 from engine.errors import Conflict, IllegalMove, Invalid, StaleVersion
 from engine.goals import parse_goal
 from engine.ids import Kind

@@ -11,7 +11,7 @@ from lasting_driver import LastingDriver
 
 from engine.api import CreateGoal
 from engine.dispatch.claims import Claimed
-from engine.dispatch.recovery import Reconciler
+from engine.dispatch.recovery.reconcile import Reconciler
 from engine.local.engine import LocalEngine
 from engine.local.opening import open_local
 from engine.model import DriverName, TaskState

@@ -16,7 +16,7 @@ from test_store_sigkill import attached
 
 from engine.api import Answer, CreateGoal, DecisionView, Engine, GoalView, SweepOrder
 from engine.clock import SystemClock
-from engine.dispatch.preparation import INPUTS, IO_SUFFIX
+from engine.dispatch.runs.preparation import INPUTS, IO_SUFFIX
 from engine.ids import SafeName
 from engine.local.engine import LocalEngine
 from engine.local.opening import open_local

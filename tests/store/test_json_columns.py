@@ -8,11 +8,11 @@ import pytest
 from engine.api import Answer
 from engine.dispatch.claims import Limits, claim, mark_started, mark_starting
 from engine.dispatch.creation import NewGoal, insert_goal
-from engine.dispatch.decisions import get, open_decision, stage
-from engine.dispatch.ending import Ending, Policy
-from engine.dispatch.endings import end_run
-from engine.dispatch.objections import keep_verdict
-from engine.dispatch.openings import open_gate
+from engine.dispatch.decisions.lifecycle import get, open_decision, stage
+from engine.dispatch.endings.ending import Ending, Policy
+from engine.dispatch.endings.run_end import end_run
+from engine.dispatch.gates.openings import open_gate
+from engine.dispatch.rework.objections import keep_verdict
 from engine.events import EventType
 from engine.ids import random_id
 from engine.model import (

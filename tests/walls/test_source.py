@@ -21,7 +21,7 @@ BROAD_EXCEPT: dict[str, str] = {
 }
 # Each file that may start a task by itself, and who ends that task.
 CREATE_TASK: dict[str, str] = {
-    "src/engine/dispatch/starting.py": "a start and its answer to an end that is asked for; both end in its finally",
+    "src/engine/dispatch/runs/starting.py": "a start and its answer to an asked end; both end in its finally",
     "src/engine/supervisor.py": "Crew is the owner of background tasks",
     "src/engine/store/database.py": "the writer belongs to its Database and ends in close()",
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from engine.dispatch.context import Context
-from engine.dispatch.graph import Graph
+from engine.dispatch.tree.graph import Graph
 from engine.dispatch.waiting import announce_waiting
 
 REST_PER_TASK = 0.0002  # seconds that a goal rests, per task of it, before it is looked through

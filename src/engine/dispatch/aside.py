@@ -1,12 +1,15 @@
-"""Ready tasks that one pass looks past, so that what holds their agent or sandbox holds nobody else."""
+"""Ready tasks that one pass looks past, so that what holds one of them holds nobody else."""
 
 from dataclasses import dataclass
 from typing import assert_never
 
-from engine.dispatch.agents import AgentBusy
-from engine.dispatch.cooldowns import CoolingDown
-from engine.dispatch.graph import Node
-from engine.dispatch.pinned import Occupied
+from engine.dispatch.limits.agents import AgentBusy
+from engine.dispatch.limits.cooldowns import CoolingDown
+from engine.dispatch.limits.memory import MemoryShort
+from engine.dispatch.runs.pinned import Occupied
+from engine.dispatch.tree.graph import Node
+
+LOOK_PAST = 16  # ready tasks too big for the free memory that one pass looks past, for a smaller one
 
 
 @dataclass(frozen=True)
@@ -22,25 +25,26 @@ class Want:
 
 
 class Aside:
-    """Tasks of agents without a free place, of providers that cool down, and of pinned sandboxes that are occupied.
-    `holds` counts what is held; `wants` is what was refused for want of room."""
+    """Tasks of agents without a free place, of providers that cool down, of pinned sandboxes that are occupied, and
+    `too_big` for the memory that is free. `passed` grows with each; `wants` is what was refused for want of room."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.too_big = 0
         self.wants: list[Want] = []
         self._agents: set[str | None] = set()
         self._providers: set[str | None] = set()
         self._pins: set[tuple[str, str | None]] = set()
 
     @property
-    def holds(self) -> int:
-        return len(self._agents) + len(self._providers) + len(self._pins)
+    def passed(self) -> int:
+        return len(self._agents) + len(self._providers) + len(self._pins) + min(self.too_big, LOOK_PAST)
 
     def held(self, node: Node) -> bool:
         taken = (node.goal, node.pin) in self._pins
         return taken or (node.agent in self._agents) or (node.provider in self._providers)
 
-    def hold(self, node: Node, why: AgentBusy | CoolingDown | Occupied) -> None:
+    def hold(self, node: Node, why: AgentBusy | CoolingDown | Occupied | MemoryShort) -> None:
         """In this pass nothing more starts that needs what this task did not get."""
         match why:
             case AgentBusy():
@@ -50,6 +54,9 @@ class Aside:
                 self._providers.add(node.provider)
             case Occupied():
                 self._pins.add((node.goal, node.pin))
+            case MemoryShort():
+                self.too_big += 1
+                self.wants.append(Want())
             case _:
                 assert_never(why)
         self.nodes.append(node)

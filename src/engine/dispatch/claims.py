@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from engine.dispatch.agents import Profiles, take_agent
-from engine.dispatch.breaker import Breaker
-from engine.dispatch.memory import MemoryRoom, take_memory
-from engine.dispatch.moves import move_all, require_state
-from engine.dispatch.outage import SUBJECT, admit, breaker_from
-from engine.dispatch.pinned import take_pinned
+from engine.dispatch.limits.agents import Profiles, take_agent
+from engine.dispatch.limits.breaker import Breaker
+from engine.dispatch.limits.memory import MemoryRoom, take_memory
+from engine.dispatch.limits.outage import SUBJECT, admit, breaker_from
+from engine.dispatch.orders.switch import FACT, require_position_on
+from engine.dispatch.runs.pinned import take_pinned
 from engine.dispatch.steps import RUNS, TASKS, briefs, change_all
-from engine.dispatch.switch import FACT, require_position_on
+from engine.dispatch.tree.moves import move_all, require_state
 from engine.errors import Conflict, NotFound
 from engine.events import EventType
 from engine.ids import IdSource, Kind, sandbox_name

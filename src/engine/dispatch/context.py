@@ -8,7 +8,7 @@ from random import Random
 from engine.clock import Clock
 from engine.dispatch.egress.reach import Reach
 from engine.dispatch.exchange import Exchange
-from engine.dispatch.memory import HostMemory, MemoryRoom
+from engine.dispatch.limits.memory import HostMemory, MemoryRoom
 from engine.errors import DaemonUnavailable
 from engine.ids import IdSource
 from engine.metrics import Metrics

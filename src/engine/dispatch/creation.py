@@ -5,10 +5,10 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.dispatch.budget_rows import insert_budgets
-from engine.dispatch.goal_moves import move_goal
-from engine.dispatch.moves import move
+from engine.dispatch.limits.budget_rows import insert_budgets
+from engine.dispatch.orders.goal_moves import move_goal
 from engine.dispatch.steps import GOALS, PLANS, TASKS
+from engine.dispatch.tree.moves import move
 from engine.errors import Conflict, IllegalMove
 from engine.events import EventType
 from engine.goals.testers import tester_key

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from engine.clock import Clock
-from engine.dispatch.graph import Node
+from engine.dispatch.tree.graph import Node
 from engine.store import TaskMoved
 
 LONGEST = 24 * 3600.0  # seconds; a stored time further off than that was stored under another clock

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
-from engine.dispatch.signs import Signs
+from engine.dispatch.stalls.signs import Signs
 from engine.events import Event, EventType
 from engine.sandbox_api.watching import OutboxWatch
 

@@ -8,26 +8,26 @@ from functools import partial
 from typing import TypeVar
 
 from engine.about import about
-from engine.dispatch.agents import AgentBusy
 from engine.dispatch.announcing import Announcing
-from engine.dispatch.answers import Answers
 from engine.dispatch.aside import Aside, Want
 from engine.dispatch.claims import CapReached, Claimed, Limits, Wanted, claim_all
 from engine.dispatch.context import Context
-from engine.dispatch.cooldowns import PART, CoolingDown
+from engine.dispatch.decisions.answers import Answers
 from engine.dispatch.due import due_after, seconds_left, time_waits
-from engine.dispatch.gates import open_ready_gates
-from engine.dispatch.graph import Graph, Node
-from engine.dispatch.live import LiveRuns
-from engine.dispatch.loading import load_graph
-from engine.dispatch.memory import MemoryShort
-from engine.dispatch.objections import Objections
-from engine.dispatch.outage import DispatchPaused
-from engine.dispatch.pinned import Occupied
-from engine.dispatch.spawn_window import SpawnWindow
+from engine.dispatch.gates.ready import open_ready_gates
+from engine.dispatch.limits.agents import AgentBusy
+from engine.dispatch.limits.cooldowns import PART, CoolingDown
+from engine.dispatch.limits.memory import MemoryShort
+from engine.dispatch.limits.outage import DispatchPaused
+from engine.dispatch.limits.spawn_window import SpawnWindow
+from engine.dispatch.rework.objections import Objections
+from engine.dispatch.runs.live import LiveRuns
+from engine.dispatch.runs.pinned import Occupied
 from engine.dispatch.steps import GOALS, TESTERS
 from engine.dispatch.testers.beside import Testers
 from engine.dispatch.timetable import Timetable
+from engine.dispatch.tree.graph import Graph, Node
+from engine.dispatch.tree.loading import load_graph
 from engine.errors import Conflict, StoreError, Unreadable
 from engine.events import EventType
 from engine.model import FINAL_GOAL_STATES, GoalState
@@ -36,7 +36,6 @@ from engine.store import Committed, Share, TaskMoved, Tx
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-LOOK_PAST = 16  # ready tasks too big for the free memory that one pass looks past, for a smaller one
 STORE_RETRY = 1.0  # seconds between passes while the store takes no writes
 SAFETY_TIMER = 5.0  # seconds: wall clocks jump; a pass looks at stored times at least this often
 
@@ -218,18 +217,17 @@ class Scheduler:
     async def _start_ready(self, aside: Aside) -> list[float]:
         """Claim and start batch after batch; returns waits in seconds for what only time holds."""
         waits: list[float] = []
-        too_big: list[Node] = []
         while True:
             opened = await open_ready_gates(self._context, sorted(self._active), self._graphs)
             if self.draining:  # while the gates were opened
                 break
             chosen, waited = self._choose(aside)
             waits += waited
-            passed_over, held = len(too_big), aside.holds
-            started = await self._claim(chosen, waits, too_big, aside)
-            if not (opened or started or held < aside.holds or passed_over < len(too_big) < LOOK_PAST):
+            passed = aside.passed
+            started = await self._claim(chosen, waits, aside)
+            if not (opened or started or aside.passed > passed):
                 break
-        for node in (*too_big, *aside.nodes):
+        for node in aside.nodes:
             self._graphs[node.goal].put_back(node)
         return waits
 
@@ -260,9 +258,9 @@ class Scheduler:
     def _room(self) -> int:
         return min(self._context.settings.engine.max_parallel - len(self._live), self.window.room())
 
-    async def _claim(self, nodes: Sequence[Node], waits: list[float], too_big: list[Node], aside: Aside) -> int:
+    async def _claim(self, nodes: Sequence[Node], waits: list[float], aside: Aside) -> int:
         """Claim each in one group commit; start the runs that were won. Adds to `waits` what a paused dispatch waits
-        for, to `too_big` what does not fit into the host's memory, to `aside` what its agent holds."""
+        for, to `aside` what something else than its turn holds."""
         context = self._context
         settings = context.settings.engine
         limits = Limits(settings.max_parallel, context.memory_room(), settings.breaker_window, context.settings.agents)
@@ -285,11 +283,8 @@ class Scheduler:
                 waits.append(result.seconds)
             elif isinstance(result, Unreadable):
                 self.set_aside(node.goal, result.message)
-            elif isinstance(result, AgentBusy | CoolingDown | Occupied):
+            elif isinstance(result, AgentBusy | CoolingDown | Occupied | MemoryShort):
                 aside.hold(node, result)
-            elif isinstance(result, MemoryShort):
-                too_big.append(node)
-                aside.wants.append(Want())
             elif isinstance(result, Conflict):
                 with about(goal=node.goal, task=node.id):
                     log.info("%s was not claimed: %s", node.key, result.message)

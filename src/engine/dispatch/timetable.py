@@ -4,14 +4,14 @@ import sqlite3
 from datetime import datetime
 from functools import partial
 
-from engine.dispatch.answers import Answers
-from engine.dispatch.approving import ApprovalPolicy
 from engine.dispatch.context import Context
-from engine.dispatch.cooldowns import end_cooldowns
-from engine.dispatch.deadlines import fire_deadlines, next_due
-from engine.dispatch.reminding import next_reminder, remind_due
+from engine.dispatch.decisions.answers import Answers
+from engine.dispatch.decisions.approving import ApprovalPolicy
+from engine.dispatch.decisions.reminding import next_reminder, remind_due
+from engine.dispatch.decisions.snoozing import next_wake, wake_due
+from engine.dispatch.gates.deadlines import fire_deadlines, next_due
+from engine.dispatch.limits.cooldowns import end_cooldowns
 from engine.dispatch.schedules.book import ScheduleBook
-from engine.dispatch.snoozing import next_wake, wake_due
 from engine.settings import DecisionSettings
 
 

@@ -4,10 +4,10 @@ import sqlite3
 from datetime import datetime
 
 from engine.api import WaitingOn
-from engine.dispatch.cooldowns import COOLDOWNS, cooling
-from engine.dispatch.gate_words import gate_words
-from engine.dispatch.loading import load_graph
+from engine.dispatch.gates.words import gate_words
+from engine.dispatch.limits.cooldowns import COOLDOWNS, cooling
 from engine.dispatch.steps import DECISIONS, GATES, GOALS, RUNS, TASKS
+from engine.dispatch.tree.loading import load_graph
 from engine.errors import Unreadable
 from engine.events import EventType
 from engine.model import COMPOUND_GATES, HUMAN_GATES, GateKind, GoalState

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from engine.api import ActivitySign, SandboxView, Why
-from engine.dispatch.activity import Evidence
-from engine.dispatch.live import LiveRuns
-from engine.dispatch.runs import LiveRun
-from engine.dispatch.stalls import sentence
+from engine.dispatch.runs.life import LiveRun
+from engine.dispatch.runs.live import LiveRuns
+from engine.dispatch.stalls.activity import Evidence
+from engine.dispatch.stalls.looking import sentence
 from engine.units import format_duration
 
 

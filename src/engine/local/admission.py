@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.api import CreateGoal
 from engine.dispatch.agent.checkpoints import carry
 from engine.dispatch.creation import NewGoal, insert_goal, refuse_second
-from engine.dispatch.preparation import leaky, unconfined
+from engine.dispatch.runs.preparation import leaky, unconfined
 from engine.errors import DaemonUnavailable
 from engine.goals import omitted, parse_goal
 from engine.ids import Kind

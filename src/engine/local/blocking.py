@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.dispatch.graph import Graph, Node
+from engine.dispatch.tree.graph import Graph, Node
 from engine.model import Order, TaskKind
 
 Moment = tuple[str, bool]

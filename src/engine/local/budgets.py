@@ -4,7 +4,7 @@ import sqlite3
 from datetime import datetime
 
 from engine.api import BudgetView
-from engine.dispatch.budget_rows import BUDGETS, row_from, used_of, used_words
+from engine.dispatch.limits.budget_rows import BUDGETS, row_from, used_of, used_words
 
 
 def budget_views(connection: sqlite3.Connection, goal: str, now: datetime) -> tuple[BudgetView, ...]:

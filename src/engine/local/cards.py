@@ -7,10 +7,10 @@ from datetime import datetime
 
 from engine.api import DecisionCard, DecisionView, Diff, LogLine, LogQuery, OpenQuestion
 from engine.api.urgency import most_urgent_first
-from engine.dispatch.approving import HELD_BY_QUESTIONS
 from engine.dispatch.context import Context
-from engine.dispatch.graph import Graph
-from engine.dispatch.loading import load_graph
+from engine.dispatch.decisions.approving import HELD_BY_QUESTIONS
+from engine.dispatch.tree.graph import Graph
+from engine.dispatch.tree.loading import load_graph
 from engine.errors import Invalid, NotFound
 from engine.local import views
 from engine.local.blocking import HeldUp, held_up_by

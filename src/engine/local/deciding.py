@@ -17,11 +17,11 @@ from engine.api import (
     RuleDraft,
     Snooze,
 )
-from engine.dispatch import rehearsing
-from engine.dispatch.attention import attention
+from engine.dispatch.decisions import rehearsing
+from engine.dispatch.decisions.attention import attention
+from engine.dispatch.decisions.noting import add_note, delegate
+from engine.dispatch.decisions.snoozing import snooze as put_off
 from engine.dispatch.ledger import LEDGER, entry_from, verify
-from engine.dispatch.noting import add_note, delegate
-from engine.dispatch.snoozing import snooze as put_off
 from engine.errors import Invalid, PilothouseError
 from engine.local import views
 from engine.local.parts import Parts

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from engine.api import EngineInfo, TaskView
 from engine.api.edits import AddedTasks, AddTasks, ChangeSettings, TaskEdit
-from engine.dispatch.adding import add_tasks
-from engine.dispatch.editing import edit_task
+from engine.dispatch.tree.adding import add_tasks
+from engine.dispatch.tree.editing import edit_task
 from engine.errors import Invalid
 from engine.events import EventType
 from engine.goals.fragment import GoalFrame, read_fragment

@@ -31,9 +31,9 @@ from engine.api import (
     Update,
     Why,
 )
-from engine.dispatch.cancel import cancel_goal, cancel_task
 from engine.dispatch.creation import start_goal
-from engine.dispatch.sweeping import Sweeper
+from engine.dispatch.orders.cancel import cancel_goal, cancel_task
+from engine.dispatch.recovery.sweeping import Sweeper
 from engine.errors import StoreError, Unavailable
 from engine.events import Event, EventType
 from engine.local import cards, views

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from engine.api.notices import LONGEST_TEXT, Notice, about_decision, about_engine, about_goal, stage_of
-from engine.dispatch.loading import load_graph
+from engine.dispatch.tree.loading import load_graph
 from engine.errors import Unreadable
 from engine.events import Event, EventType
 from engine.local import views

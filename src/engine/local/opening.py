@@ -9,21 +9,21 @@ from random import Random
 from engine.bus import Bus
 from engine.clock import Clock, SystemClock
 from engine.dispatch.agent.leases import keep_leases
-from engine.dispatch.answers import Answers
-from engine.dispatch.budget_watch import keep_budgets
 from engine.dispatch.context import Context
-from engine.dispatch.deaths import take_hold
+from engine.dispatch.decisions.answers import Answers
 from engine.dispatch.egress.reach import Reach
-from engine.dispatch.live import LiveRuns
-from engine.dispatch.log_keeping import keep_logs_within
-from engine.dispatch.memory import HostMemory, host_memory
-from engine.dispatch.recovery import Reconciler
-from engine.dispatch.repositories import tidy_repositories
+from engine.dispatch.gates.watching import Watcher
+from engine.dispatch.limits.budget_watch import keep_budgets
+from engine.dispatch.limits.memory import HostMemory, host_memory
+from engine.dispatch.orders.switch import is_on
+from engine.dispatch.recovery.deaths import take_hold
+from engine.dispatch.recovery.reconcile import Reconciler
+from engine.dispatch.runs.live import LiveRuns
+from engine.dispatch.runs.log_keeping import keep_logs_within
 from engine.dispatch.scheduler import Scheduler
 from engine.dispatch.schedules.orders import follow_settings
-from engine.dispatch.stalls import keep_stalls
-from engine.dispatch.switch import is_on
-from engine.dispatch.watching import Watcher
+from engine.dispatch.stalls.looking import keep_stalls
+from engine.dispatch.work.repositories import tidy_repositories
 from engine.errors import Unavailable
 from engine.events import EventType
 from engine.ids import IdSource, Kind, random_id

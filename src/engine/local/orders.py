@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import assert_never
 
 from engine.api import EngineInfo, GoalOrder, GoalView, RunView, SandboxOrder, SandboxOutcome
-from engine.dispatch import freezing
-from engine.dispatch.goal_orders import order_goal
-from engine.dispatch.interrupting import interrupt
-from engine.dispatch.retrying import retry, skip
-from engine.dispatch.switch import switch
+from engine.dispatch.orders import freezing
+from engine.dispatch.orders.interrupting import interrupt
+from engine.dispatch.orders.retrying import retry, skip
+from engine.dispatch.orders.switch import switch
+from engine.dispatch.orders.whole_goal import order_goal
 from engine.errors import EngineUnavailable, Invalid, NotFound
 from engine.ids import SANDBOX_PREFIX
 from engine.local import views

@@ -12,15 +12,15 @@ from typing import Any
 
 from engine.api import Cooldown, EngineInfo, NextStart
 from engine.bus import Bus
-from engine.dispatch.answers import Answers
 from engine.dispatch.context import Context
-from engine.dispatch.cooldowns import PART, cooling
-from engine.dispatch.cooldowns import words as cooldown_words
-from engine.dispatch.deaths import let_go
-from engine.dispatch.live import LiveRuns
-from engine.dispatch.outage import stored, words
+from engine.dispatch.decisions.answers import Answers
+from engine.dispatch.gates.watching import Watcher
+from engine.dispatch.limits.cooldowns import PART, cooling
+from engine.dispatch.limits.cooldowns import words as cooldown_words
+from engine.dispatch.limits.outage import stored, words
+from engine.dispatch.recovery.deaths import let_go
+from engine.dispatch.runs.live import LiveRuns
 from engine.dispatch.scheduler import Scheduler
-from engine.dispatch.watching import Watcher
 from engine.errors import StoreError
 from engine.events import Event, EventType
 from engine.instance_lock import InstanceLock

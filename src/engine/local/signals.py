@@ -5,8 +5,8 @@ import secrets
 from pathlib import Path
 
 from engine.api import CallbackToken, Delivery, Signal, SignalOutcome, Word
-from engine.dispatch.callbacks import call_back, set_token
-from engine.dispatch.signalling import receive
+from engine.dispatch.gates.callbacks import call_back, set_token
+from engine.dispatch.gates.signalling import receive
 from engine.dispatch.steps import SIGNALS
 from engine.errors import NotFound, Unavailable
 from engine.local.parts import Parts

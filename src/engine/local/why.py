@@ -6,15 +6,15 @@ from datetime import datetime
 from typing import assert_never
 
 from engine.api import Why
-from engine.dispatch.agents import Profiles, all_places_taken
-from engine.dispatch.cooldowns import cooling
-from engine.dispatch.cooldowns import words as cooldown_words
-from engine.dispatch.graph import Node
-from engine.dispatch.loading import load_graph
-from engine.dispatch.memory import MemoryRoom, lack
-from engine.dispatch.outage import stored, words
-from engine.dispatch.pinned import occupants, occupied
-from engine.dispatch.switch import is_on
+from engine.dispatch.limits.agents import Profiles, all_places_taken
+from engine.dispatch.limits.cooldowns import cooling
+from engine.dispatch.limits.cooldowns import words as cooldown_words
+from engine.dispatch.limits.memory import MemoryRoom, lack
+from engine.dispatch.limits.outage import stored, words
+from engine.dispatch.orders.switch import is_on
+from engine.dispatch.runs.pinned import occupants, occupied
+from engine.dispatch.tree.graph import Node
+from engine.dispatch.tree.loading import load_graph
 from engine.dispatch.waiting import waiting_on
 from engine.local.budgets import budget_reasons
 from engine.local.contacts import contact_facts

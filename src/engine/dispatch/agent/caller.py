@@ -6,7 +6,7 @@ from pathlib import Path
 from engine.dispatch.claims import Claimed
 from engine.dispatch.context import Context
 from engine.dispatch.exchange import Exchange
-from engine.dispatch.signs import Signs
+from engine.dispatch.stalls.signs import Signs
 from engine.dispatch.steps import AGENTS, LEASES
 from engine.errors import Conflict, Invalid
 from engine.redaction import Redactor

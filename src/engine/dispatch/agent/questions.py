@@ -5,8 +5,8 @@ import sqlite3
 
 from engine.api.asking import AskAnswer, AskRequest
 from engine.dispatch.agent.caller import Caller, number
-from engine.dispatch.asking import answer_of
-from engine.dispatch.asking import ask as open_ask
+from engine.dispatch.decisions.asking import answer_of
+from engine.dispatch.decisions.asking import ask as open_ask
 from engine.dispatch.exchange import within
 from engine.dispatch.steps import DECISIONS
 from engine.errors import Invalid, NotFound

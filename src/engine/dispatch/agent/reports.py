@@ -7,8 +7,8 @@ from typing import Any
 
 from engine.dispatch.agent.caller import Caller, require_fence, require_live
 from engine.dispatch.context import Context
-from engine.dispatch.ending import Ending
-from engine.dispatch.signs import Sign
+from engine.dispatch.endings.ending import Ending
+from engine.dispatch.stalls.signs import Sign
 from engine.dispatch.steps import AGENTS
 from engine.errors import Conflict, Invalid
 from engine.events import EventType

@@ -6,9 +6,9 @@ from typing import Any
 from engine.dispatch.agent.caller import Caller, require_live
 from engine.dispatch.claims import Claimed
 from engine.dispatch.creation import insert_children
-from engine.dispatch.moves import settle
-from engine.dispatch.pinned import GOALS_OWN
+from engine.dispatch.runs.pinned import GOALS_OWN
 from engine.dispatch.steps import PLANS, brief, change
+from engine.dispatch.tree.moves import settle
 from engine.errors import Conflict, Invalid
 from engine.events import EventType
 from engine.goals import parse_goal

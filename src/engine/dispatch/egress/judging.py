@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from engine.api.asking import NEVER, ONCE, AskRequest
-from engine.dispatch.asking import ask, subject_of
+from engine.dispatch.decisions.asking import ask, subject_of
 from engine.dispatch.steps import DECISIONS
 from engine.events import EventType
 from engine.ids import IdSource

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from engine.api import GoalOrder
-from engine.dispatch.cancel import cancel_goal
-from engine.dispatch.goal_moves import move_goal
-from engine.dispatch.goal_orders import order_goal
+from engine.dispatch.orders.cancel import cancel_goal
+from engine.dispatch.orders.goal_moves import move_goal
+from engine.dispatch.orders.whole_goal import order_goal
 from engine.dispatch.schedules.recurrence import Slot
 from engine.errors import Conflict
 from engine.events import EventType

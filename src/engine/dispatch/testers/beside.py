@@ -7,20 +7,20 @@ from functools import partial
 from itertools import islice
 
 from engine.about import about
-from engine.dispatch.agents import Profiles, all_places_taken
 from engine.dispatch.aside import Aside, Want
 from engine.dispatch.claims import Limits
 from engine.dispatch.context import Context
-from engine.dispatch.cooldowns import cooling
 from engine.dispatch.due import seconds_left
-from engine.dispatch.graph import Graph, Node
-from engine.dispatch.live import LiveRuns
-from engine.dispatch.outage import stored
-from engine.dispatch.pinned import occupied
-from engine.dispatch.runs import LiveRun
-from engine.dispatch.spawn_window import SpawnWindow
+from engine.dispatch.limits.agents import Profiles, all_places_taken
+from engine.dispatch.limits.cooldowns import cooling
+from engine.dispatch.limits.outage import stored
+from engine.dispatch.limits.spawn_window import SpawnWindow
+from engine.dispatch.runs.life import LiveRun
+from engine.dispatch.runs.live import LiveRuns
+from engine.dispatch.runs.pinned import occupied
 from engine.dispatch.testers.batches import NothingToTest, claim_batch
 from engine.dispatch.testers.teams import Team, Tester, teams_of
+from engine.dispatch.tree.graph import Graph, Node
 from engine.errors import Conflict, Unreadable
 from engine.events import EventType
 from engine.model import LIVE_TASK_STATES, BreakerState, ExitCause, TaskState

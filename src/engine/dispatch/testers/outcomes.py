@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from engine.dispatch.decisions import open_decision
-from engine.dispatch.moves import move
-from engine.dispatch.rework import add_words, begin_round, reopen
+from engine.dispatch.decisions.lifecycle import open_decision
+from engine.dispatch.rework.again import add_words, begin_round, reopen
 from engine.dispatch.steps import AGENTS, TASKS, TESTERS, brief, stored_task
 from engine.dispatch.testers.batches import batch_of
+from engine.dispatch.tree.moves import move
 from engine.events import EventType
 from engine.ids import IdSource
 from engine.model import FINAL_TASK_STATES, BatchOutcome, DecisionKind, FailureClass, RunRecord, TaskState

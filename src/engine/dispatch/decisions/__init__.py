@@ -1,0 +1,1 @@
+"""Decisions: opened, answered, put off, ruled on, and what an answer does."""

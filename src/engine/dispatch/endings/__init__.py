@@ -1,0 +1,1 @@
+"""How runs and tasks end, and what follows in the same transaction."""

@@ -1,0 +1,1 @@
+"""What bounds what may start: budgets, memory, places, cooldowns, the breaker and the spawn window."""

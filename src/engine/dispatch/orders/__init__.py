@@ -1,0 +1,1 @@
+"""What an operator orders: of a goal, a task, a sandbox or the engine."""

@@ -1,0 +1,1 @@
+"""Verdicts, and the rounds in which work is done again."""

@@ -1,0 +1,1 @@
+"""Runs: prepared, started, followed, kept and cleared away."""

@@ -1,0 +1,1 @@
+"""Signs of life of a run, and what is concluded when they stay away."""
