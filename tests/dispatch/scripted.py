@@ -164,13 +164,17 @@ class Bench:
         return await self.engine.create_goal(CreateGoal.model_validate(values))
 
     async def until(self, goal: str, holds: Callable[[GoalView, dict[str, str]], bool]) -> GoalView:
-        """Wait, event by event, until something holds of the goal and its tasks' states by key."""
+        """Wait, event by event, until something holds of the goal and its tasks' states by key.
+
+        What is stored can be read a moment before those who follow commits have heard of it, so they are waited for.
+        """
         async with asyncio.timeout(20):
             updates = self.engine.subscribe()
             try:
                 async for _ in updates:
                     view = (await self.engine.status(goal)).goals[0]
                     if holds(view, await self.states(goal)):
+                        await self.engine._parts.context.database.write(lambda _: None)
                         return view
             finally:
                 await updates.aclose()  # type: ignore[attr-defined]

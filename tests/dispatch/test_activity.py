@@ -91,7 +91,6 @@ def test_cpu_that_is_not_used_is_told_from_cpu_that_is() -> None:
 
 @pytest.mark.parametrize("module", ["vitals", "activity", "signs"])
 def test_r51_a_monitor_holds_no_store(run_python: Callable[[str], str], module: str) -> None:
-    code = (
-        f"import sys, engine.dispatch.{module}; print(sorted(n for n in sys.modules if n.startswith('engine.store')))"
-    )
+    listed = "sorted(n for n in sys.modules if n.startswith('engine.store'))"
+    code = f"import sys, engine.dispatch.stalls.{module}; print({listed})"
     assert run_python(code).strip() == "[]"

@@ -66,12 +66,12 @@ async def frozen(stage: Stage) -> str:
 
 
 async def between_exit_and_its_record(stage: Stage) -> str:
-    reached = asyncio.Event()
+    reached, keep_work = asyncio.Event(), keeping.keep_work
 
     async def held(*words: Any) -> Any:
         reached.set()
         await stage.release.wait()
-        return await keeping.keep_work(*words)
+        return await keep_work(*words)
 
     stage.patch.setattr("engine.dispatch.runs.keeping.keep_work", held)
     goal = await stage.goal({"run": "exit 0"})

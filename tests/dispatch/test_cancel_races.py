@@ -10,7 +10,7 @@ from scripted import Bench, goal_file
 from yard import Yard, git, write
 
 from engine.api import StopMode
-from engine.dispatch.claims import Claimed
+from engine.dispatch.claims import CapReached, Claimed
 from engine.dispatch.context import Context
 from engine.dispatch.endings.ending import Ending, Policy
 from engine.dispatch.endings.run_end import end_run
@@ -219,3 +219,28 @@ async def test_r97_a_draining_engine_claims_nothing_after_it_opened_its_gates(
     async with asyncio.timeout(10):
         await bench.engine.wait_stopped()
     assert (await bench.engine.task(f"{goal.id}/only")).state is TaskState.PENDING
+
+
+async def test_r3_a_goal_that_ends_while_its_claims_are_stored_holds_up_nobody_else(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = bench.engine._parts.context.database
+    write_all, ending = database.write_all, True
+
+    async def cancelled_meanwhile(units: Any) -> Any:
+        nonlocal ending
+        results = await write_all(units)
+        if ending and results and all(isinstance(result, CapReached) for result in results):
+            ending = False
+            await bench.engine.cancel(capped.id)
+            bench.driver.finish()
+            await bench.ended(capped.id)
+        return results
+
+    monkeypatch.setattr(database, "write_all", cancelled_meanwhile)
+    leaves = [{"id": "first", "run": "hang"}, {"id": "second", "run": "exit 0"}]
+    both = {"id": "both", "order": "parallel", "tasks": leaves}
+    capped = await bench.goal(goal_file(both, policy={"max_parallel": 1}))
+    beside = await bench.goal(goal_file({"id": "only", "run": "exit 0"}))
+    assert (await bench.ended(beside.id)).state is GoalState.DONE
+    assert not ending

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -227,8 +227,7 @@ class Scheduler:
             started = await self._claim(chosen, waits, aside)
             if not (opened or started or aside.passed > passed):
                 break
-        for node in aside.nodes:
-            self._graphs[node.goal].put_back(node)
+        self._put_back(aside.nodes)
         return waits
 
     def _choose(self, held: Aside) -> tuple[list[Node], list[float]]:
@@ -251,9 +250,15 @@ class Scheduler:
                 room -= 1
                 chosen.append(node)
                 turns.rotate(-1)
-        for node in aside:
-            self._graphs[node.goal].put_back(node)
+        self._put_back(aside)
         return chosen, waits + (self.window.frees() if room <= 0 else [])
+
+    def _put_back(self, nodes: Iterable[Node]) -> None:
+        """Their turn comes again, unless their goal has ended while their claims were stored."""
+        for node in nodes:
+            graph = self._graphs.get(node.goal)
+            if graph is not None:
+                graph.put_back(node)
 
     def _room(self) -> int:
         return min(self._context.settings.engine.max_parallel - len(self._live), self.window.room())
@@ -276,10 +281,10 @@ class Scheduler:
                     self._live.start(result)
                 started += 1
             elif isinstance(result, CapReached):
-                self._graphs[node.goal].put_back(node)
+                self._put_back([node])
                 aside.wants.append(Want(goal=node.goal))
             elif isinstance(result, DispatchPaused):
-                self._graphs[node.goal].put_back(node)
+                self._put_back([node])
                 waits.append(result.seconds)
             elif isinstance(result, Unreadable):
                 self.set_aside(node.goal, result.message)
