@@ -69,13 +69,14 @@ class Ballot:
         is on its way raises Conflict through the engine, never twice an effect.
         """
         answer = said.to(decision, by=by, shown=shown, undoable=undoable)
-        self._put(Sent(decision.id, decision.version, said.kind, self._now()))
+        sent = Sent(decision.id, decision.version, said.kind, self._now())
+        self._put(sent)
         try:
             async with asyncio.timeout(PATIENCE):
                 answered = await self._feed.engine.answer(decision.id, answer)
         except (TimeoutError, Unavailable) as lost:
             reading = self._feed.overview.reading
-            self._put(replace(self._sent[decision.id], confirmed=False, reading=reading))
+            self._put(replace(sent, confirmed=False, reading=reading))
             words = f": {lost}" if str(lost) else f" for {PATIENCE:.0f} s"
             raise OutcomeUnknown(f"no reply to the answer{words}", hint="it stays marked as sent") from lost
         except BaseException:
