@@ -13,7 +13,7 @@ from engine.api import Answer, DecisionView, SandboxOrder, SandboxView
 from engine.dispatch.decisions.effects import confirm
 from engine.dispatch.decisions.lifecycle import stage
 from engine.dispatch.runs.life import LiveRun
-from engine.dispatch.stalls import vitals
+from engine.dispatch.stalls import looking, vitals
 from engine.dispatch.stalls.looking import look
 from engine.errors import StoreError
 from engine.events import Event, EventType
@@ -276,3 +276,25 @@ async def test_r4_a_store_that_refuses_to_note_a_stall_ends_no_engine_and_it_is_
     await bench.until(goal.id, lambda view, _: any(on.kind == "decision" for on in view.waiting_on))
     assert len(await stalls(bench)) == 1
     assert bench.engine._parts.fatal is None
+
+
+async def test_r101_the_look_that_is_ended_as_the_store_refuses_is_ended(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, refuse = asyncio.Event(), asyncio.Event()
+
+    async def refused(*_: object) -> None:
+        looked.set()
+        await refuse.wait()
+        raise StoreError("the store is closed")
+
+    monkeypatch.setattr(looking, "_look_at", refused)
+    bench = await opened(stall_interval=0.1)
+    await bench.goal(HANG)
+    await looked.wait()
+    task = bench.engine._parts.context.crew._tasks["stalls"]
+    refuse.set()
+    await asyncio.sleep(0)  # the look is woken; its failure and the end are one instant
+    task.cancel()
+    await asyncio.wait({task}, timeout=5)
+    assert task.cancelled()

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from engine.api.edits import ChangeSettings
-from engine.errors import Invalid
+from engine.errors import Invalid, StoreError
 from engine.events import Event, EventType
+from engine.local import reloading
 from engine.local.engine import LocalEngine
 from engine.local.live_settings import SETTABLE, TAKES, UNTOLD, leaves, with_leaves
 from engine.local.opening import open_local
@@ -81,6 +82,24 @@ async def test_what_is_saved_is_taken_over_and_told(opened: Open, project: Path)
     }  # fmt: skip
     assert (await engine.info()).max_parallel == 9
     assert engine._parts.context.settings.notify.url == "http://127.0.0.1:9/t"
+
+
+async def test_r101_a_watch_that_breaks_and_a_store_that_refuses_end_no_reloading(
+    opened: Open, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks: list[Exception] = [OSError("no more watches"), StoreError("the store refused a write"), OSError("gone")]
+
+    async def broken(*_places: object, **_how: object) -> AsyncIterator[set[object]]:
+        if breaks:
+            raise breaks.pop()
+        save(project / "pilothouse.toml", HEAD + "[engine]\nmax_parallel = 9\n")
+        await asyncio.Event().wait()
+        yield set()
+
+    monkeypatch.setattr("watchfiles.awatch", broken)
+    monkeypatch.setattr(reloading, "POLL", 0.01)
+    engine = await opened()
+    assert (await told(engine)).data["changes"] == {"engine.max_parallel": "9"}
 
 
 async def test_what_needs_a_restart_is_said_and_taken_back_when_it_is(opened: Open, project: Path) -> None:

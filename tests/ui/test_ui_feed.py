@@ -43,6 +43,18 @@ class Ear:
                 await self._news.wait()
 
 
+async def test_r101_a_bridge_that_is_ended_as_its_engine_goes_is_ended() -> None:
+    engine = shop()
+    ear = Ear(engine)
+    running = asyncio.create_task(ear.feed.run())
+    await ear.until(lambda: ear.feed.overview.link is Link.LIVE)
+    engine.drop(EngineUnavailable("gone"))
+    await asyncio.sleep(0)  # the stream is woken; its failure and the end are one instant
+    running.cancel()
+    await asyncio.wait({running}, timeout=5)
+    assert running.cancelled()
+
+
 async def test_a_flood_of_events_is_a_few_wake_ups() -> None:
     engine = shop()
     ear = Ear(engine)

@@ -5,6 +5,7 @@ import logging
 from functools import partial
 from typing import assert_never
 
+from engine.cancellation import require_uncancelled
 from engine.dispatch.context import Context
 from engine.dispatch.runs.life import LiveRun
 from engine.dispatch.runs.live import LiveRuns
@@ -31,6 +32,7 @@ async def keep_stalls(context: Context, live: LiveRuns) -> None:
             await look(context, live)
         except* StoreError as refused:
             log.warning("a stall cannot be told of: %s", words_of(refused))
+        require_uncancelled()
 
 
 async def look(context: Context, live: LiveRuns) -> None:
