@@ -100,5 +100,6 @@ async def seen(bench: Bench, kind: str, times: int = 1) -> list[Any]:
         async for _ in bench.engine.subscribe():
             found = [event for event in await bench.events() if event.type == kind]
             if len(found) >= times:
+                await bench.heard()
                 return found
     raise AssertionError(kind)
