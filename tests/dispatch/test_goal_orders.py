@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+from beside import pass_of
 from scripted import Bench, goal_file
 
 from engine.api import GoalOrder
@@ -19,13 +20,6 @@ async def running(bench: Bench, source: str = BOTH, key: str = "first") -> str:
     goal = await bench.goal(source)
     await bench.until(goal.id, lambda _, states: states[key] == "running")
     return goal.id
-
-
-async def one_pass(bench: Bench) -> None:
-    """A pass, not beside one of the engine's own."""
-    scheduler = bench.engine._parts.scheduler
-    async with scheduler._passing:
-        await scheduler._pass()
 
 
 async def test_r23_a_paused_goal_starts_nothing_and_what_runs_goes_on(bench: Bench) -> None:
@@ -171,7 +165,7 @@ async def test_r23_switched_off_nothing_starts_anywhere_and_what_runs_is_not_tou
 
     again = await opened()  # it survives a restart
     assert (await again.engine.info()).dispatch is False
-    await one_pass(again)
+    await pass_of(again)
     assert (await again.states(goal))["second"] == "pending"
     assert (await again.engine.switch_dispatch(True)).dispatch is True
     assert (await again.ended(goal)).state is GoalState.DONE
@@ -184,7 +178,7 @@ async def test_r23_the_switch_counts_inside_the_claim(bench: Bench) -> None:
     await bench.engine.switch_dispatch(False)
     bench.engine._parts.scheduler.dispatching = True
     await bench.engine.start_goal(goal.id)
-    await one_pass(bench)
+    await pass_of(bench)
     assert (await bench.states(goal.id))["a"] == "pending"
     bench.engine._parts.scheduler.dispatching = False
     await bench.engine.switch_dispatch(True)
