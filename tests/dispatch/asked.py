@@ -26,6 +26,14 @@ class SetClock(SystemClock):
         return datetime.now(UTC) + self.ahead
 
 
+def put_forward(bench: Bench, by: timedelta) -> None:
+    """The engine's clock; what it is time for then is done at once."""
+    clock = bench.engine._parts.context.clock
+    assert isinstance(clock, SetClock)
+    clock.ahead += by
+    bench.engine._parts.scheduler.look_again()
+
+
 async def gate(bench: Bench, **gate: object) -> DecisionView:
     """A goal that waits at one human gate."""
     goal = await bench.goal(goal_file({"id": "ok", "gate": {"kind": "human_approval", **gate}}))
@@ -66,6 +74,7 @@ async def event(bench: Bench, kind: EventType) -> Event:
     async with asyncio.timeout(20):
         async for update in bench.engine.subscribe(0):
             if isinstance(update, Event) and update.type is kind:
+                await bench.heard()
                 return update
     raise AssertionError("the stream ended")
 

@@ -96,7 +96,8 @@ async def yards(project: Path) -> AsyncIterator[Open]:
     async with AsyncExitStack() as stack:
 
         async def open_one(*, visiting: bool = False) -> Yard:
-            engine = EngineSettings(retry_backoff=0.01, spawn_rate=100_000, reconcile_interval=3600)
+            # What is staged stays so: what a test does meanwhile takes git as long as it takes.
+            engine = EngineSettings(retry_backoff=0.01, spawn_rate=100_000, reconcile_interval=3600, undo_window=300)
             drivers: dict[DriverName, Driver] = {DriverName.PROCESS: driver}
             settings = Settings(engine=engine)
             local = await open_local(project, settings, visiting=visiting, random=Random(7), drivers=drivers)

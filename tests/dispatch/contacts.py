@@ -84,6 +84,7 @@ async def asked(bench: Bench, times: int = 1) -> list[DecisionView]:
         async for _ in bench.engine.subscribe():
             found = [decision for decision in await bench.engine.decisions() if decision.kind == "egress"]
             if len(found) >= times:
+                await bench.heard()
                 return found
     raise AssertionError("nothing was asked")
 

@@ -32,7 +32,9 @@ class ScriptedDriver:
     cpu: dict[str, float] = field(default_factory=dict)
     refuses_to_pause: Exception | None = None
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
-    peak: int = 0
+    peak: int = 0  # most sandboxes there were at once
+    busiest: int = 0  # most of them at work at once: an ended one may still be there to be removed
+    over: set[str] = field(default_factory=set)
     root: Path = Path()
     slow_start: asyncio.Event | None = None
     listed: int = 0
@@ -60,6 +62,7 @@ class ScriptedDriver:
         self.specs.append(spec)
         self.alive[spec.name] = asyncio.Event()
         self.peak = max(self.peak, len(self.alive))
+        self.busiest = max(self.busiest, len(self.alive.keys() - self.over))
         return Started(spec.name, f"id-{spec.name}", False)
 
     def command(self, name: str) -> str:
@@ -71,6 +74,11 @@ class ScriptedDriver:
             yield Chunk(Stream.OUT, 1_700_000_000_000_000_000, command.removeprefix("print ").encode() + b"\n")
 
     async def wait(self, name: SafeName) -> Exit:
+        ended = await self._ended(name)
+        self.over.add(name)
+        return ended
+
+    async def _ended(self, name: SafeName) -> Exit:
         if name not in self.alive:
             return Exit(None, lost=True)
         command = self.command(name)
@@ -118,6 +126,7 @@ class ScriptedDriver:
 
     async def remove(self, name: SafeName) -> None:
         self.alive.pop(name, None)
+        self.over.discard(name)
 
     async def exec(self, name: SafeName, argv: Sequence[str]) -> tuple[int, bytes]:
         return 0, b""
@@ -155,6 +164,8 @@ class ScriptedDriver:
 class Bench:
     """One engine under test, with the words a test needs."""
 
+    patience = 20.0  # seconds until what is waited for counts as never coming
+
     def __init__(self, engine: LocalEngine, driver: ScriptedDriver) -> None:
         self.engine = engine
         self.driver = driver
@@ -164,21 +175,22 @@ class Bench:
         return await self.engine.create_goal(CreateGoal.model_validate(values))
 
     async def until(self, goal: str, holds: Callable[[GoalView, dict[str, str]], bool]) -> GoalView:
-        """Wait, event by event, until something holds of the goal and its tasks' states by key.
-
-        What is stored can be read a moment before those who follow commits have heard of it, so they are waited for.
-        """
-        async with asyncio.timeout(20):
+        """Wait, event by event, until something holds of the goal and its tasks' states by key."""
+        async with asyncio.timeout(self.patience):
             updates = self.engine.subscribe()
             try:
                 async for _ in updates:
                     view = (await self.engine.status(goal)).goals[0]
                     if holds(view, await self.states(goal)):
-                        await self.engine._parts.context.database.write(lambda _: None)
+                        await self.heard()
                         return view
             finally:
                 await updates.aclose()  # type: ignore[attr-defined]
         raise AssertionError("the stream ended")
+
+    async def heard(self) -> None:
+        """What is stored can be read a moment before those who follow commits hear of it: until they have."""
+        await self.engine._parts.context.database.write(lambda _: None)
 
     async def ended(self, goal: str) -> GoalView:
         return await self.until(goal, lambda view, _: view.ended_at is not None)

@@ -5,10 +5,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from scripted import Bench
+from timed import Leap
 from voices import Voice, heard_again, meanwhile, seen, voices
 
 from engine.api import SandboxOrder
 from engine.api.agents import ReleaseLease
+from engine.dispatch.exchange import LEASES as KEEPER
 from engine.errors import StoreError
 
 Opened = Callable[..., Awaitable[Bench]]
@@ -114,14 +116,24 @@ async def test_r104_past_its_end_it_is_the_next_ones_and_the_old_token_writes_no
     await two.post("checkpoint", name="c", data={}, lease="db", fence=new["fence"])
 
 
-async def test_r104_renewed_in_time_it_goes_on(bench: Bench) -> None:
+def put_forward(bench: Bench, clock: Leap, seconds: float) -> None:
+    """The clock, and whoever looks after the ends of leases looks at it."""
+    clock.ahead += seconds
+    bench.engine._parts.context.exchange.bells.ring(KEEPER)
+
+
+async def test_r104_renewed_in_time_it_goes_on(opened: Opened) -> None:
+    clock = Leap()
+    bench = await opened(clock=clock)
     _, (one,) = await voices(bench, "one")
-    lease = await one.post("lease", name="db", ttl=3)
-    for _ in range(4):  # longer than it would last by itself; a busy machine has two seconds to spare
-        await asyncio.sleep(1)
+    lease = await one.post("lease", name="db", ttl=60)
+    for _ in range(4):  # longer than it would last by itself
+        put_forward(bench, clock, 40)
         await one.post("lease/renew", name="db", fence=lease["fence"])
     assert [event for event in await bench.events() if event.type == "lease.expired"] == []
     assert (await one.get("status"))["leases"][0]["name"] == "db"
+    put_forward(bench, clock, 61)
+    await seen(bench, "lease.expired")
 
 
 async def test_r105_the_end_of_a_run_frees_what_it_holds(bench: Bench) -> None:
@@ -150,14 +162,18 @@ async def test_r105_a_store_that_refuses_gives_no_lease(bench: Bench, monkeypatc
 
 
 async def test_r102_after_a_restart_the_holder_is_the_same_and_its_time_begins_anew(opened: Opened) -> None:
-    bench = await opened()
+    clock = Leap()
+    bench = await opened(clock=clock)
     _, (one, two) = await voices(bench, "one", "two")
-    lease = await one.post("lease", name="db", ttl=1.5)
+    lease = await one.post("lease", name="db", ttl=60)
+    clock.ahead += 40
     await bench.engine.close()
-    again = await opened()
+    again = await opened(clock=clock)
     await heard_again(again, one, two)
+    put_forward(again, clock, 40)
     assert (await two.refused("lease", name="db"))[0] == 409
     await one.post("lease/renew", name="db", fence=lease["fence"])
+    put_forward(again, clock, 61)
     await seen(again, "lease.expired")
     await two.post("lease", name="db")
 

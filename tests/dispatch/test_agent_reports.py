@@ -55,6 +55,7 @@ async def test_r14_a_handoff_and_a_checkpoint_come_back_equal_over_a_restart(ope
     await first.until(goal.id, lambda _, states: states["two"] == "running")
     await first.engine.close()
     second = await opened()
+    await heard_again(second, voice_of(second, "two"))
     (kept,) = await second.engine.checkpoints(f"{goal.id}/one")
     found = (await second.engine.checkpoint(kept.id)).data
     given = (await voice_of(second, "two").get("inputs"))["dependencies"]["one"]

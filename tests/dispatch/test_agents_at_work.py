@@ -122,7 +122,7 @@ async def test_r25_profile_cap_is_taken_inside_the_claim_and_holds_nobody_else(
         await asyncio.sleep(0)
     assert peak == 2
     assert len(driver.specs) == 16
-    assert driver.peak <= 6
+    assert driver.busiest <= 6
 
 
 async def test_r25_profile_cap_of_an_agent_in_two_goals_is_one_cap(opened: Open, driver: ReadingDriver) -> None:
@@ -137,7 +137,8 @@ async def test_r25_profile_cap_of_an_agent_in_two_goals_is_one_cap(opened: Open,
     assert len(driver.specs) == 3
 
 
-async def test_usage_and_activity_of_a_run_are_stored_and_told(opened: Open) -> None:
+async def test_usage_and_activity_of_a_run_are_stored_and_told(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.sandbox.run_log.FLUSH_AFTER", 60)  # what it prints at once is read at once
     bench = await opened()
     records = [
         {"type": "action", "text": "edit a.py"},
@@ -159,7 +160,7 @@ async def test_usage_and_activity_of_a_run_are_stored_and_told(opened: Open) -> 
 async def test_an_adopted_run_is_counted_once(opened: Open, driver: ReadingDriver) -> None:
     bench = await opened()
     spent = {"type": "usage", "cost_usd": 0.5, "tokens_in": 10, "tokens_out": 1}
-    goal = await bench.goal(goal_file(agent("work", {"type": "action", "text": "think"}, spent, end="hang")))
+    goal = await bench.goal(goal_file(agent("work", spent, {"type": "action", "text": "think"}, end="hang")))
     async with asyncio.timeout(20), aclosing(bench.engine.subscribe(after=0)) as updates:
         async for update in updates:
             if isinstance(update, Event) and update.type is EventType.TASK_PROGRESS:
@@ -196,6 +197,7 @@ async def test_r58_garbage_between_two_good_records_is_counted_and_skipped(opene
 async def test_r58_a_flood_of_records_is_read_whole_and_in_order(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.dispatch.runs.transcript.BACKLOG", 1)
     monkeypatch.setattr("engine.dispatch.runs.transcript.AT_ONCE", 0)
+    monkeypatch.setattr("engine.dispatch.runs.transcript.STORE_EVERY", 3600)
     bench = await opened()
     flood = [{"type": "usage", "tokens_in": 1}, {"type": "action", "text": "x"}] * 900
     goal = await bench.goal(goal_file(agent("work", *flood, {"type": "action", "text": "last"})))
@@ -204,7 +206,7 @@ async def test_r58_a_flood_of_records_is_read_whole_and_in_order(opened: Open, m
     assert run.tokens_in == 900
     progress = [event for event in await bench.events() if event.type is EventType.TASK_PROGRESS]
     assert progress[-1].data["message"] == "last"
-    assert len(progress) < 5, "written down now and then, whatever it prints"
+    assert len(progress) <= 2, "written down now and then, whatever it prints"
 
 
 async def test_a_profile_that_the_settings_have_no_more_asks_a_human(opened: Open) -> None:

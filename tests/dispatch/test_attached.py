@@ -34,7 +34,7 @@ class Watching:
         self.heard.set()
 
     async def until(self, holds: Callable[[Overview], object]) -> Overview:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not holds(self.feed.overview):
                 self.heard.clear()
                 await self.heard.wait()
@@ -85,7 +85,9 @@ async def test_r120_what_ended_leaves_a_view_that_never_saw_it_start(projects: P
     assert seen.status is not None
     assert (seen.status.engine.live_runs, seen.status.goals[0].counts) == (1, {"running": 1})
     bench.driver.finish()
-    ended = await screen.until(lambda o: o.status and o.status.goals[0].ended_at and not o.sandboxes)
+    ended = await screen.until(
+        lambda o: o.status and o.status.goals[0].ended_at and not o.sandboxes and not o.status.engine.live_runs
+    )
     assert all(event.seq > began for event in ended.news), "it attached between start and end"
     assert ended.status is not None
     assert (ended.status.engine.live_runs, ended.status.goals[0].counts) == (0, {"done": 1})

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
+from asked import event
 from scripted import Bench, goal_file
+from timed import FrozenClock
 
 from engine.api import Answer, DecisionView, GoalOrder, GoalView
 from engine.dispatch.limits.budget_rows import covered
@@ -195,10 +197,15 @@ async def test_budget_leaves_a_goal_paused_that_an_operator_had_paused(opened: O
 
 
 async def test_budget_of_wall_time_is_looked_at_by_the_engine_itself(opened: Open) -> None:
-    bench = await opened(budget_interval=0.05)
-    goal = await bench.goal(source(wall="1s"))
+    clock = FrozenClock()
+    bench = await opened(budget_interval=0.05, clock=clock)
+    goal = await bench.goal(source(wall="10s"))
+    await bench.until(goal.id, lambda _, states: "running" in states.values())
+    clock.at += timedelta(seconds=9)
+    await event(bench, EventType.GOAL_BUDGET)
+    clock.at += timedelta(seconds=2)
     paused = await bench.until(goal.id, lambda view, _: view.state is GoalState.PAUSED)
-    assert paused.budget[0].used >= 1.0
+    assert paused.budget[0].used == 11.0
     assert await told(bench) == [("wall", "warned"), ("wall", "asked")]
 
 

@@ -30,7 +30,9 @@ async def open_at(runtime: str, project: Path) -> AsyncIterator[OpenAt]:
         async def open_one(outside: World) -> Bench:
             engine = await open_local(project, settings, reach=outside.reach)
             stack.push_async_callback(engine.close)
-            return Bench(engine, ScriptedDriver())
+            bench = Bench(engine, ScriptedDriver())
+            bench.patience = 60  # real sandboxes
+            return bench
 
         yield open_one
     engine = await open_local(project, settings)

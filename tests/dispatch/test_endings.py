@@ -67,8 +67,10 @@ async def test_stop_starts_nothing_more_in_the_group(opened: Callable[..., Await
 
 
 async def test_any_is_done_with_its_first_and_ends_the_rest(bench: Bench) -> None:
-    tasks = [{"id": "slow", "run": "hang"}, {"id": "quick", "run": "exit 0"}]
+    tasks = [{"id": "slow", "run": "hang"}, {"id": "quick", "run": "hang quick"}]
     goal = await bench.goal(goal_file({"id": "one", "order": "parallel", "require": "any", "tasks": tasks}))
+    await bench.until(goal.id, lambda _, states: states["slow"] == states["quick"] == "running")
+    bench.driver.finish("hang quick")
     ended = await bench.ended(goal.id)
     assert ended.state is GoalState.DONE
     assert (await bench.states(goal.id))["slow"] == "cancelled"

@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from asked import SetClock, put_forward
 from outside import AFTER, CI, gated, gates, open_gates, send, task, told
 from scripted import Bench, goal_file
 from test_handoff import inputs_of
@@ -27,11 +28,16 @@ KINDS: dict[GateKind, dict[str, object]] = {
     GateKind.GH_REVIEW: {**CI, "kind": "gh_review"},
     GateKind.PR_REVIEW: {"kind": "pr_review", "pr_url": "https://github.com/o/r/pull/12", "name": "bot", "poll": "off"},
     GateKind.WEBHOOK: {"kind": "webhook", "name": "deploy.done"},
-    GateKind.TIMER: {"kind": "timer", "wait": "1s"},
+    GateKind.TIMER: {"kind": "timer", "wait": "1h"},
     GateKind.ALL: {"kind": "all", "gates": [{"kind": "webhook", "name": "deploy.done"}]},
     GateKind.ANY: {"kind": "any", "gates": [{"kind": "webhook", "name": "deploy.done"}, {"kind": "human_approval"}]},
     GateKind.N_OF: {"kind": "n_of", "n": 1, "gates": [{"kind": "webhook", "name": "deploy.done"}]},
 }
+
+
+@pytest.fixture
+async def bench(opened: Open) -> Bench:
+    return await opened(clock=SetClock())
 
 
 async def decision(bench: Bench) -> DecisionView:
@@ -57,7 +63,7 @@ async def resolve(bench: Bench, kind: GateKind) -> None:
         case GateKind.WEBHOOK | GateKind.ALL | GateKind.ANY | GateKind.N_OF:
             assert (await send(bench, "webhook", name="deploy.done")).matched
         case GateKind.TIMER:
-            pass
+            put_forward(bench, timedelta(hours=1))
 
 
 @pytest.mark.parametrize("kind", list(GateKind))
@@ -91,7 +97,7 @@ async def test_r62_r64_neither_an_engine_restart_nor_the_success_of_the_rest_ope
 
 @pytest.mark.parametrize("kind", list(GateKind))
 async def test_r62_a_cancelled_goal_cancels_its_gate_and_every_member(bench: Bench, kind: GateKind) -> None:
-    goal = await gated(bench, {**KINDS[kind], "wait": "1h"} if kind is GateKind.TIMER else KINDS[kind])
+    goal = await gated(bench, KINDS[kind])
     await bench.engine.cancel(goal)
     assert {row["state"] for row in await gates(bench, goal)} == {"cancelled"}
     assert not await bench.engine.decisions()
@@ -111,9 +117,7 @@ EMPTY_SIGNALS: list[dict[str, object]] = [
 
 
 async def test_r62_what_is_empty_or_malformed_passes_no_gate_of_any_kind(bench: Bench) -> None:
-    goals = [
-        await gated(bench, {**gate, "wait": "1h"} if kind is GateKind.TIMER else gate) for kind, gate in KINDS.items()
-    ]
+    goals = [await gated(bench, gate) for gate in KINDS.values()]
     before = [await gates(bench, goal) for goal in goals]
     asked = await bench.engine.decisions()
     assert {one.kind for one in asked} == {"approval", "choice", "form"}
@@ -198,6 +202,7 @@ async def test_r64_a_compound_gate_is_resolved_by_its_members_only(bench: Bench)
 
 async def test_r74_a_timer_names_itself_as_the_actor(bench: Bench) -> None:
     goal = await gated(bench, KINDS[GateKind.TIMER])
+    put_forward(bench, timedelta(hours=1))
     await bench.ended(goal)
     (resolved,) = await told(bench, EventType.GATE_RESOLVED)
     assert (resolved.data["actor"], resolved.data["state"]) == ("timer", "passed")

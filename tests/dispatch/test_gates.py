@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from asked import SetClock, put_forward
 from pydantic import ValidationError
 from scripted import Bench, goal_file
 
 from engine.api import Answer, DecisionView
+from engine.dispatch.gates.deadlines import fire_deadlines
 from engine.errors import Conflict, Invalid, NotFound, StaleVersion
 from engine.events import EventType
 from engine.model import AnswerKind, DecisionState, GoalState
@@ -160,10 +162,11 @@ async def test_r74_only_a_goal_file_can_make_a_deadline_approve(bench: Bench) ->
 
 
 async def test_r75_cancel_beats_a_staged_answer(opened: Open) -> None:
-    bench = await opened(undo_window=0.2)
+    bench = await opened(undo_window="5m")
     goal, decision = await at_gate(bench)
     await bench.engine.answer(decision.id, approve(decision, undoable=True))
     await bench.engine.cancel(goal)
+    await bench.engine._parts.answers.apply_due(datetime.now(UTC) + timedelta(hours=1))
     assert (await bench.ended(goal)).state is GoalState.CANCELLED
     assert (await bench.engine.decision(decision.id)).decision.state is DecisionState.CANCELLED
     assert not await bench.engine.decisions()
@@ -219,10 +222,14 @@ async def test_r111_nor_after_a_restart_with_fewer_means(opened: Open) -> None:
 
 
 async def test_r84_an_answer_staged_before_the_deadline_stands(opened: Open) -> None:
-    bench = await opened(undo_window=1.5)
-    gate = {"id": "ship", "gate": {"kind": "human_approval", "deadline": "1s"}}
+    bench = await opened(clock=SetClock(), undo_window="5m")
+    gate = {"id": "ship", "gate": {"kind": "human_approval", "deadline": "3m"}}
     goal, decision = await at_gate(bench, gate)
     await bench.engine.answer(decision.id, approve(decision, undoable=True))
+    put_forward(bench, timedelta(minutes=4))
+    await fire_deadlines(bench.engine._parts.context.database, bench.engine._parts.context.clock.now())
+    assert (await bench.states(goal))["ship"] == "waiting"
+    put_forward(bench, timedelta(minutes=4))
     assert (await bench.ended(goal)).state is GoalState.DONE
     resolved = next(e for e in await bench.events() if e.type is EventType.GATE_RESOLVED)
     assert resolved.data["actor"] == "operator via api"

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+from beside import pass_of
 from scripted import Bench, goal_file
 
 from engine.api import GoalOrder
@@ -164,7 +165,7 @@ async def test_r23_switched_off_nothing_starts_anywhere_and_what_runs_is_not_tou
 
     again = await opened()  # it survives a restart
     assert (await again.engine.info()).dispatch is False
-    await again.engine._parts.scheduler._pass()
+    await pass_of(again)
     assert (await again.states(goal))["second"] == "pending"
     assert (await again.engine.switch_dispatch(True)).dispatch is True
     assert (await again.ended(goal)).state is GoalState.DONE
@@ -177,7 +178,7 @@ async def test_r23_the_switch_counts_inside_the_claim(bench: Bench) -> None:
     await bench.engine.switch_dispatch(False)
     bench.engine._parts.scheduler.dispatching = True
     await bench.engine.start_goal(goal.id)
-    await bench.engine._parts.scheduler._pass()
+    await pass_of(bench)
     assert (await bench.states(goal.id))["a"] == "pending"
     bench.engine._parts.scheduler.dispatching = False
     await bench.engine.switch_dispatch(True)

@@ -30,6 +30,7 @@ async def second_run(bench: Bench) -> tuple[str, RunRecord]:
     await bench.until(goal.id, lambda _, states: len(bench.driver.specs) == 2 and states["only"] == "running")
     database = bench.engine._parts.context.database
     first, _ = [run_from(row) for row in await database.all("SELECT * FROM runs ORDER BY n")]
+    await bench.engine._parts.live.gone(first.id)  # its sandbox is removed, and that is told
     return goal.id, first
 
 

@@ -44,7 +44,7 @@ async def test_r25_a_goals_own_cap_holds(bench: Bench) -> None:
     leaves = [{"id": f"t{n}", "run": "exit 0"} for n in range(9)]
     source = goal_file({"id": "all", "order": "parallel", "tasks": leaves}, policy={"max_parallel": 1})
     await bench.ended((await bench.goal(source)).id)
-    assert bench.driver.peak == 1
+    assert bench.driver.busiest == 1
 
 
 async def test_needs_are_met_first_and_nothing_else_is_waited_for(bench: Bench) -> None:

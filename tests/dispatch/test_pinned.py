@@ -24,7 +24,7 @@ async def sharing(bench: Bench, *tasks: dict[str, object], **policy: object) -> 
 async def test_r31_tasks_of_the_pinned_sandbox_run_one_at_a_time_to_the_end(bench: Bench) -> None:
     goal = await sharing(bench, *({"id": f"t{n}", "run": f"exit 0 # {n}"} for n in range(6)))
     assert (await bench.ended(goal)).state is GoalState.DONE
-    assert bench.driver.peak == 1
+    assert bench.driver.busiest == 1
     assert len({spec.name for spec in bench.driver.specs}) == 6, "each run has a sandbox name of its own"
 
 
@@ -99,7 +99,7 @@ async def test_r31_r91_after_a_restart_the_occupant_still_holds_it(opened: Open)
     assert (view.pinned[0].task_key, (await second.states(goal))["b"]) == ("a", "pending")
     second.driver.finish()
     assert (await second.ended(goal)).state is GoalState.DONE
-    assert second.driver.peak == 1
+    assert second.driver.busiest == 1
 
 
 async def test_r6_r31_the_database_refuses_a_second_run_in_one_pinned_sandbox(bench: Bench) -> None:
@@ -157,7 +157,7 @@ async def test_r31_a_start_that_is_slow_holds_the_sandbox_too(bench: Bench) -> N
     assert view.pinned[0].task_key == "a"
     bench.driver.slow_start.set()
     assert (await bench.ended(goal)).state is GoalState.DONE
-    assert bench.driver.peak == 1
+    assert bench.driver.busiest == 1
 
 
 async def test_r31_tasks_that_are_added_share_it_too(bench: Bench) -> None:

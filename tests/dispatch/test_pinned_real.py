@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.api import CreateGoal, SandboxOrder
+from engine.api import CreateGoal, LogQuery, SandboxOrder
 from engine.local.engine import LocalEngine
 from engine.local.opening import open_local
+from engine.model import Stream
 from engine.settings import Settings
 
 
@@ -53,13 +54,16 @@ async def test_r31_a_killed_occupant_frees_it_and_a_failed_start_beside_it_does_
     refused = {"id": "refused", "run": "true", "session": "spawn", "sandbox": {"network": "no-such-network"}}
     goal = await started(
         engine,
-        {"id": "works", "run": "echo 1 > note; sleep 300", "priority": 1},
+        {"id": "works", "run": "echo 1 > note; echo noted; sleep 300", "priority": 1},
         refused,
         {"id": "next", "run": "cat note"},
         order="parallel",
         on_failure="continue",
     )
     await until(engine, goal, "works", "running")
+    async with asyncio.timeout(60):
+        while not (await engine.logs(f"{goal}/works", LogQuery(stream=Stream.OUT))).lines:  # noqa: ASYNC110 - a log rings no bell
+            await asyncio.sleep(0.02)
     if engine._parts.driver == "docker":
         assert await until(engine, goal, "refused", "blocked") == "blocked"
     (pinned,) = (await engine.status(goal)).goals[0].pinned

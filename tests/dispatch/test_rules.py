@@ -1,9 +1,9 @@
 """Atomic transitions, states in which nothing starts, waiting that ends by itself (R3, R8, R20, R23, R27, R78)."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from failing import Failing
@@ -14,7 +14,7 @@ from engine.api import Answer, LogQuery
 from engine.dispatch.claims import Limits, claim, mark_started, mark_starting
 from engine.dispatch.endings.ending import Ending, Policy
 from engine.dispatch.endings.run_end import end_run
-from engine.dispatch.runs.pace import Pace
+from engine.dispatch.runs import pace
 from engine.errors import Conflict, StoreError
 from engine.ids import random_id
 from engine.model import AnswerKind, ExitCause, GoalState
@@ -149,19 +149,21 @@ async def test_artefacts_outlive_their_work_folder(bench: Bench) -> None:
     assert any("kept out/report.txt (11 B)" in line.text for line in log.lines)
 
 
-@pytest.mark.alone
-async def test_a_log_is_read_at_rest_only_while_somebody_looks() -> None:
-    async def resting(pace: Pace) -> float:
-        start = time.thread_time()
-        while time.thread_time() - start < 0.005:
-            pass
-        began = asyncio.get_running_loop().time()
-        await pace.rest()
-        return asyncio.get_running_loop().time() - began
+async def test_a_log_is_read_at_rest_only_while_somebody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    worked, rests = 0.0, list[float]()
 
-    watched = Pace(lambda: True)
-    rests = [await resting(Pace(lambda: False)), await resting(watched)]
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+
+    monkeypatch.setattr(pace, "time", SimpleNamespace(thread_time=lambda: worked))
+    monkeypatch.setattr(pace, "asyncio", SimpleNamespace(sleep=rest))
+    unwatched, watched = pace.Pace(lambda: False), pace.Pace(lambda: True)
+    for seconds in (0.005, 1.0, 0.001):
+        worked += seconds
+        await unwatched.rest()
+        await watched.rest()
+    assert rests == pytest.approx([0.005, 0.02, 0.001])
     watched.hurry()
-    rests.append(await resting(watched))
-    assert rests[1] > 0.004
-    assert max(rests[0], rests[2]) < 0.004
+    worked += 1
+    await watched.rest()
+    assert len(rests) == 3, "what is left of a log is read at full speed"

@@ -140,7 +140,7 @@ async def test_a_rule_ends_by_time_by_count_and_by_hand(opened: Open) -> None:
     given = [await answered_by(bench, run, **bash(f"pytest b{n}")) for n in range(3)]
     assert given == [f"rule {counted.id}"] * 2 + [""]
     assert await answered_by(bench, run, **bash("pytest c1")) == f"rule {revoked.id}"
-    assert not (await bench.engine.revoke_rule(revoked.id[:5], "ben")).active
+    assert not (await bench.engine.revoke_rule(revoked.id[:-1], "ben")).active
     assert await answered_by(bench, run, **bash("pytest c2")) == ""
     with pytest.raises(Conflict, match="revoked already"):
         await bench.engine.revoke_rule(revoked.id)
@@ -227,6 +227,6 @@ def test_r83_a_wildcard_stands_for_nothing_a_shell_would_act_on(pattern: str, te
 
 
 def test_r126_a_hostile_pattern_costs_bounded_time() -> None:
-    began = time.monotonic()
+    began = time.thread_time()
     assert not fits("*a" * 250, "a" * 20_000 + "b")
-    assert time.monotonic() - began < 5
+    assert time.thread_time() - began < 5

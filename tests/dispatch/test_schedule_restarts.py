@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scripted import goal_file
@@ -13,6 +14,7 @@ from timed import PATIENT, SCHEDULES, Timed, write
 from engine.errors import Conflict, DaemonUnavailable, ExitCode, Invalid, InvalidGoalFile, NotFound
 from engine.events import EventType
 from engine.headless import until_idle
+from engine.local.admission import Admission
 from engine.sandbox.driver import DriverHealth
 
 Open = Callable[..., Awaitable[Timed]]
@@ -41,13 +43,23 @@ async def test_r40_a_missed_start_happens_once(timed: Open, missed: str, expecte
     assert len(await bench.goals()) == expected + 1
 
 
-async def test_a_missed_start_is_seen_through_by_an_engine_that_ends_when_idle(timed: Open) -> None:
+async def test_a_missed_start_is_seen_through_by_an_engine_that_ends_when_idle(
+    timed: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going, create = asyncio.Event(), Admission.create
+
+    async def later(*asked: Any, **more: Any) -> str:
+        await going.wait()
+        return await create(*asked, **more)
+
+    monkeypatch.setattr(Admission, "create", later)
     bench = await timed()
     await bench.add("a", run="exit 0", cron="0 3 * * *")
     await bench.add("b", run="exit 0", cron="0 4 * * *")
     await away(bench, "2026-03-03T09:00:00+00:00")
     bench = await timed()
     assert [(await bench.last(name))[0] for name in ("a", "b")] == ["due", "due"]
+    asyncio.get_running_loop().call_later(0.05, going.set)
     assert await until_idle(bench.engine, lambda _event: None) is ExitCode.DONE
     assert await bench.goals() == ["done", "done"]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from asked import SetClock
+from asked import SetClock, put_forward
 from scripted import Bench, goal_file
 from timed import Timed, write
 
@@ -229,10 +229,10 @@ async def test_r40_a_clock_that_is_set_back_starts_nothing_twice(timed: Open) ->
 async def test_r40_time_alone_starts_a_schedule(opened: Callable[..., Awaitable[Bench]], project: Path) -> None:
     write(project, "goal.yaml", goal_file({"id": "work", "run": "exit 0"}))
     now = datetime.now(UTC)
-    clock = SetClock(timedelta(seconds=59.5 - now.second - now.microsecond / 1e6))  # half a second to the minute
-    bench = await opened(clock=clock)
+    bench = await opened(clock=SetClock(timedelta(seconds=1 - now.second - now.microsecond / 1e6)))
     terms = ScheduleTerms(goal="goal.yaml", cron="* * * * *")
     await bench.engine.add_schedule(AddSchedule(name="often", terms=terms))
+    put_forward(bench, timedelta(seconds=58.5))  # half a second to the minute
     async with asyncio.timeout(20), aclosing(bench.engine.subscribe(0)) as updates:  # type: ignore[type-var]
         async for event in updates:
             if event.type is EventType.GOAL_ENDED:

@@ -95,9 +95,11 @@ async def test_r65_each_opening_has_a_new_id_and_the_old_signal_does_not_open_it
 async def test_r66_a_result_counts_for_the_commit_the_goal_stands_at_only(yards: OpenYard) -> None:
     yard: Yard = await yards()
     yard.driver.work = write
-    goal = await yard.goal_of({"id": "write", "run": "exit 0"}, task(CI), AFTER)
+    goal = await yard.goal_of({"id": "write", "run": "hang"}, task(CI), AFTER)
+    await yard.until(goal, lambda _, states: states["write"] == "running")
     before = yard.git(goal, "rev-parse", "HEAD")
     assert (await send(yard, "gh_ci", repo="o/r", pr=12, head_sha=before)).queued
+    yard.driver.finish()
     await yard.until(goal, lambda view, states: states["gate"] == "waiting")
     tip = yard.git(goal, "rev-parse", f"pilothouse/{goal}")
     assert tip != before

@@ -9,7 +9,7 @@ import pytest
 from asked import answer
 from judges import YES, JudgeDriver, judge, no, write
 from scripted import Bench, goal_file
-from voices import voice_of
+from voices import seen, voice_of
 
 from engine.errors import Invalid
 from engine.model import AnswerKind, DecisionKind, ExitCause, FailureClass, VerdictKind
@@ -160,6 +160,7 @@ async def test_r90_a_refused_complete_moves_nothing_and_fires_nothing_and_a_bett
 ) -> None:
     goal = await bench.goal(goal_file(write(), judge(run="hang", verdict=kind)))
     await bench.until(goal.id, lambda _, states: states["review"] == "running")
+    await seen(bench, "sandbox.removed")  # the last that is told of the run before
     before, review = len(await bench.events()), voice_of(bench, "review")
     for said in REFUSED[kind]:
         assert (await review.refused("complete", **said))[0] in (400, 422)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from scripted import Bench, goal_file
+from timed import FrozenClock
 
 from engine.api import Answer, GoalOrder, SandboxOrder, StopMode
 from engine.model import AnswerKind
@@ -43,8 +44,9 @@ async def facts(bench: Bench, goal: str, key: str) -> str:
     ],
 )
 async def test_what_holds_a_task_is_told(
-    bench: Bench, tasks: list[dict[str, object]], more: dict[str, object], key: str, says: str
+    opened: Open, tasks: list[dict[str, object]], more: dict[str, object], key: str, says: str
 ) -> None:
+    bench = await opened(clock=FrozenClock())
     goal = await bench.goal(goal_file(*tasks, **more))
     await bench.until(goal.id, lambda _, states: states["a"] == "running")
     assert says in await facts(bench, goal.id, key)
@@ -89,7 +91,7 @@ async def test_the_switch_and_a_frozen_sandbox_are_told(bench: Bench) -> None:
 
 
 async def test_a_gate_is_told_with_its_deadline_its_decision_and_who_closed_it(opened: Open) -> None:
-    bench = await opened(undo_window="5m")
+    bench = await opened(clock=FrozenClock(), undo_window="5m")
     goal = await bench.goal(goal_file({"id": "ship", "gate": {**GATE, "deadline": "1h"}}))
     await bench.waiting(goal.id)
     [decision] = await bench.engine.decisions()

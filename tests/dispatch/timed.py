@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from scripted import Bench, ScriptedDriver, goal_file
@@ -25,6 +25,19 @@ class FrozenClock(SystemClock):
 
     def now(self) -> datetime:
         return self.at
+
+
+@dataclass
+class Leap(SystemClock):
+    """The machine's clock, wall and monotonic, put forward by so many seconds."""
+
+    ahead: float = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.ahead)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
 
 
 class Timed(Bench):

@@ -96,9 +96,10 @@ async def heard_again(bench: Bench, *voices: Voice) -> None:
 
 async def seen(bench: Bench, kind: str, times: int = 1) -> list[Any]:
     """The events of a type, once there are so many."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(bench.patience):
         async for _ in bench.engine.subscribe():
             found = [event for event in await bench.events() if event.type == kind]
             if len(found) >= times:
+                await bench.heard()
                 return found
     raise AssertionError(kind)
