@@ -115,9 +115,16 @@ class IllegalMove(Conflict):
 
 
 class EngineRunning(Conflict):
-    """Another engine holds this project; the message names it."""
+    """Another engine holds this project; the message names it. `passing`: it only visits, or has not said yet what it
+    is; it lets go by itself, or says so."""
 
     code = "engine_running"
+
+    def __init__(
+        self, message: str, *, hint: str = "", details: dict[str, object] | None = None, passing: bool = False
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.passing = passing
 
 
 class NameTaken(Conflict):

@@ -1,7 +1,8 @@
 """One engine per project: a lock file that the kernel frees when its holder dies, and that says who holds it.
 
 The lock is an flock held for life on `engine.lock`, so kill -9 leaves nothing to prove: a file without the flock is
-stale. The content (pid, process create time, host) names the holder in messages. Where a file system knows no flock,
+stale. The content (pid, process create time, host) names the holder in messages, and says whether it only visits: that
+is over in a moment, an engine is not. Where a file system knows no flock,
 the content alone decides: a holder of this machine is stale when its pid is gone or belongs to a younger process,
 one of another machine can never be proven stale and is left to the operator.
 """
@@ -28,11 +29,13 @@ NAMING_TRIES, NAMING_WAIT = 10, 0.02  # a holder writes its name right after it 
 
 @dataclass(frozen=True)
 class LockHolder:
-    """A process that holds, or held, a project. `created` in seconds since the epoch, as the system tells it."""
+    """A process that holds, or held, a project. `created` in seconds since the epoch, as the system tells it;
+    `visiting`: a verb that looks or stores, and starts nothing."""
 
     pid: int
     created: float
     host: str
+    visiting: bool = False
 
     @property
     def started_at(self) -> datetime:
@@ -53,10 +56,11 @@ class LockHolder:
 
 
 class InstanceLock:
-    """The lock of one project. Not reentrant; its file's folder must exist."""
+    """The lock of one project. Not reentrant; its file's folder must exist. `visiting`: what is told of its holder."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, visiting: bool = False) -> None:
         self._path = path
+        self._visiting = visiting
         self._file: int | None = None
         self._claimed = False
 
@@ -81,7 +85,7 @@ class InstanceLock:
             self._file = None
         if self._claimed:
             self._claimed = False
-            if _read(self._path) == _ourselves():
+            if _read(self._path) == _ourselves(self._visiting):
                 self._path.unlink(missing_ok=True)
 
     def holder(self) -> LockHolder | None:
@@ -107,14 +111,14 @@ class InstanceLock:
             os.close(file)
             return False
         os.ftruncate(file, 0)
-        os.pwrite(file, _ourselves_text(), 0)
+        os.pwrite(file, _ourselves_text(self._visiting), 0)
         self._file = file
         return True
 
     def _claim_by_content(self) -> None:
         """Without flock: the file is created whole, and one stale file is replaced by one starter only."""
         mine = self._path.with_name(f"{self._path.name}.{socket.gethostname()}.{os.getpid()}")
-        mine.write_bytes(_ourselves_text())
+        mine.write_bytes(_ourselves_text(self._visiting))
         try:
             if self._path.stat().st_size == 0:  # made by `_lock_file` a moment ago, by us or by another starter
                 self._replace(None, mine)
@@ -149,24 +153,31 @@ class InstanceLock:
                 break
             time.sleep(NAMING_WAIT)
         else:
-            return EngineRunning(f"another engine is starting on this project ({self._path})", hint=hint)
-        hint = "`pilothouse` and its verbs attach to it by themselves; a project has one engine"
-        if holder.host != socket.gethostname():
-            hint += f". If {holder.host} is gone for good, delete {self._path}"
-        return EngineRunning(
-            f"an engine is running on this project: pid {holder.pid} on {holder.host} "
-            f"since {holder.started_at:%Y-%m-%d %H:%M:%S} UTC",
-            hint=hint,
-            details={"pid": holder.pid, "host": holder.host, "since": holder.started_at.isoformat()},
-        )
+            words = f"another engine is starting on this project ({self._path})"
+            return EngineRunning(words, hint=hint, passing=True)
+        return _refused_by(holder, self._path)
 
 
-def _ourselves() -> LockHolder:
-    return LockHolder(os.getpid(), psutil.Process().create_time(), socket.gethostname())
+def _refused_by(holder: LockHolder, path: Path) -> EngineRunning:
+    who = f"pid {holder.pid} on {holder.host} since {holder.started_at:%Y-%m-%d %H:%M:%S} UTC"
+    words, hint = (
+        "an engine is running on",
+        "`pilothouse` and its verbs attach to it by themselves; a project has one engine",
+    )
+    if holder.visiting:
+        words, hint = "a command is looking into", "try again once it has ended"
+    if holder.host != socket.gethostname():
+        hint += f". If {holder.host} is gone for good, delete {path}"
+    details: dict[str, object] = {"pid": holder.pid, "host": holder.host, "since": holder.started_at.isoformat()}
+    return EngineRunning(f"{words} this project: {who}", hint=hint, details=details, passing=holder.visiting)
 
 
-def _ourselves_text() -> bytes:
-    me = _ourselves()
+def _ourselves(visiting: bool) -> LockHolder:
+    return LockHolder(os.getpid(), psutil.Process().create_time(), socket.gethostname(), visiting)
+
+
+def _ourselves_text(visiting: bool) -> bytes:
+    me = _ourselves(visiting)
     return json.dumps(asdict(me) | {"started_at": me.started_at.isoformat()}).encode() + b"\n"
 
 
@@ -174,7 +185,8 @@ def _read(path: Path) -> LockHolder | None:
     """Who the file names; None when it is absent, empty or unreadable."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         data = json.loads(path.read_bytes())
-        return LockHolder(int(data["pid"]), float(data["created"]), str(data["host"]))
+        visiting = data.get("visiting") is True
+        return LockHolder(int(data["pid"]), float(data["created"]), str(data["host"]), visiting)
     return None
 
 

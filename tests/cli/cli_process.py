@@ -54,13 +54,27 @@ def eventually(found: Callable[[], Any], seconds: float = 20) -> Any:
     raise AssertionError("it did not happen in time")
 
 
-class Terminal:
-    """A command on a terminal of its own, 80 by 24; `out` is all it has painted."""
+def heard(program: ForkedProgram, kind: str, **data: object) -> list[Any]:
+    """The JSON lines of a program up to the first event of this type with these data."""
+    assert program.stdout is not None
+    lines: list[Any] = []
+    for line in program.stdout:
+        lines.append(json.loads(line))
+        if lines[-1]["type"] == kind and data.items() <= lines[-1]["data"].items():
+            return lines
+    raise AssertionError(f"it ended with {program.wait()} before {kind}: {lines[-5:]}")
 
-    def __init__(self, *args: str, cwd: Path, **env: str) -> None:
+
+class Terminal:
+    """A command on a terminal of its own, 80 by 24; `out` is all it has painted, `before` how the terminal was."""
+
+    def __init__(self, *args: str, cwd: Path, typed_ahead: str = "", **env: str) -> None:
         self.out = ""
         self._screen, inner = pty.openpty()
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.before = termios.tcgetattr(inner)
+        if typed_ahead:
+            self.send(typed_ahead)
         self.process = ForkedProgram(
             [str(SCRIPT), *args], cwd, environment(**env), (inner, inner, inner), on_terminal=True
         )

@@ -72,6 +72,14 @@ def test_every_verb_works_on_an_engine_elsewhere(elsewhere: Elsewhere, inside: P
     assert not (elsewhere.away / ".pilothouse").exists()  # nothing was made on this side
 
 
+def at_rest(inside: Pilothouse, operator: tuple[str, ...]) -> bool:
+    """Whether the engine has nothing more to tell by itself: its last sandbox is gone, and the goal says that it
+    waits."""
+    told = [event["type"] for event in inside("events", "--json", *operator).lines]
+    live = inside("status", "--json", *operator).json["engine"]["live_runs"]
+    return live == 0 and {"sandbox.removed", "goal.waiting"} <= set(told)
+
+
 def test_r114_a_read_only_attachment_changes_nothing(elsewhere: Elsewhere, inside: Pilothouse) -> None:
     file = elsewhere.away / goal_file(elsewhere.away, GATED)
     operator = ("--engine", elsewhere.url, "--token-file", elsewhere.token)
@@ -79,6 +87,7 @@ def test_r114_a_read_only_attachment_changes_nothing(elsewhere: Elsewhere, insid
     ran = inside("run", str(file), "--no-ui", "--json", *PROCESS, *operator)
     goal = ran.lines[-1]["goal"]
     [pending] = inside("decisions", "--json", *operator).json
+    eventually(lambda: at_rest(inside, operator))
     before = inside("status", "--json", *operator).json
     changing = (
         ("run", str(file), "--no-ui"), ("decide", pending["id"], "approve", "--version", str(pending["version"])),

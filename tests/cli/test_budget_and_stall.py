@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_process import Pilothouse, eventually
-from goal_files import goal_file
+from cli_process import Pilothouse, eventually, heard
+from goal_files import HELD, decoded, goal_file, let_go
 
 from forked_program import ForkedProgram
 
 Start = Callable[..., ForkedProgram]
-SPENDS = """\
+SPENDS = f"""\
 goal: Spend
-policy: {budget: {wall: 1s}}
+policy: {{budget: {{wall: 3s}}}}
 tasks:
-  - {id: first, run: sleep 2}
-  - {id: second, run: echo second}
+  - {{id: first, run: "{HELD}"}}
+  - {{id: second, run: echo second}}
 """
 STALLS = """\
 goal: Stall
@@ -39,6 +39,16 @@ def ready(project: Path, text: str) -> str:
     return goal_file(project, text)
 
 
+def spent(start: Start, project: Path, text: str) -> tuple[int, list[Any]]:
+    """Run until the budget is asked about, and only then let the first task end; the exit code and all lines."""
+    file = ready(project, text)
+    running = start("run", file, "--no-ui", "--json", "--runtime", "process", "--on-gate", "fail")
+    lines = heard(running, "goal.budget", level="asked")
+    let_go(project, next(line["run"] for line in lines if line["type"] == "run.started"))
+    out, _ = running.communicate(timeout=60)
+    return running.wait(), lines + decoded(out)
+
+
 def only(pilothouse: Pilothouse) -> dict[str, Any]:
     [decision] = pilothouse("decisions", "--json").json
     return dict(decision)
@@ -50,17 +60,16 @@ def choose(pilothouse: Pilothouse, decision: dict[str, Any], option: str) -> int
 
 
 def test_budget_that_is_spent_ends_a_run_with_5_and_finish_ends_it_with_8(
-    pilothouse: Pilothouse, project: Path
+    start: Start, pilothouse: Pilothouse, project: Path
 ) -> None:
-    file = ready(project, SPENDS)
-    ran = pilothouse("run", file, "--no-ui", "--json", "--runtime", "process", "--on-gate", "fail")
-    assert (ran.code, ran.lines[-1]["state"]) == (5, "paused"), ran.err
-    levels = [line["data"]["level"] for line in ran.lines if line["type"] == "goal.budget"]
+    code, lines = spent(start, project, SPENDS)
+    assert (code, lines[-1]["state"]) == (5, "paused"), lines[-1]
+    levels = [line["data"]["level"] for line in lines if line["type"] == "goal.budget"]
     assert levels == ["warned", "asked"]
     [goal] = pilothouse("status", "--json").json["goals"]
     [wall] = goal["budget"]
-    assert (wall["kind"], wall["limit"], wall["state"]) == ("wall", 1.0, "asked")
-    assert wall["used"] >= 2
+    assert (wall["kind"], wall["limit"], wall["state"]) == ("wall", 3.0, "asked")
+    assert wall["used"] >= 3
     assert "spent: it waits for your answer" in pilothouse("status").out
     assert "budget of the goal, wall time: " in pilothouse("why", goal["id"]).out
     assert pilothouse("resume", goal["id"]).code == 4, "only the answer lets it go on"
@@ -75,7 +84,7 @@ def test_budget_that_is_spent_ends_a_run_with_5_and_finish_ends_it_with_8(
 
 
 def test_budget_that_ends_a_goal_ends_the_command_with_8(start: Start, inside: Pilothouse, project: Path) -> None:
-    file = ready(project, SPENDS.replace("sleep 2", "exec sleep 600"))
+    file = ready(project, SPENDS.replace(HELD, "exec sleep 600").replace("3s", "1s"))
     running = start("run", file, "--no-ui", "--json", "--runtime", "process", "--on-gate", "wait")
     [decision] = eventually(lambda: inside("status").code == 0 and inside("decisions", "--json").json)
     words = ("choose", "--option", "stop", "--version", str(decision["version"]))
@@ -86,14 +95,14 @@ def test_budget_that_ends_a_goal_ends_the_command_with_8(start: Start, inside: P
     assert "its budget is spent: wall time" in last["cause"]
 
 
-def test_budget_more_lets_the_goal_end_well(pilothouse: Pilothouse, project: Path) -> None:
-    file = ready(project, SPENDS.replace("sleep 2", "sleep 1.5"))
-    assert pilothouse("run", file, "--no-ui", "--json", "--runtime", "process", "--on-gate", "fail").code == 5
+def test_budget_more_lets_the_goal_end_well(start: Start, pilothouse: Pilothouse, project: Path) -> None:
+    code, lines = spent(start, project, SPENDS.replace("3s", "2s"))
+    assert code == 5, lines[-1]
     assert choose(pilothouse, only(pilothouse), "more") == 0
     went_on = pilothouse("--no-ui", "--until", "idle")
     assert went_on.code == 0, went_on.err
     [goal] = pilothouse("status", "--json").json["goals"]
-    assert (goal["state"], goal["budget"][0]["limit"]) == ("done", 2.0)
+    assert (goal["state"], goal["budget"][0]["limit"]) == ("done", 4.0)
 
 
 @pytest.mark.alone

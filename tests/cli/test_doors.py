@@ -81,7 +81,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     )
     try:
         eventually(socket.is_socket)
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://localhost/v1") as http:
+        transport = httpx.HTTPTransport(uds=str(socket))
+        with httpx.Client(transport=transport, base_url="http://localhost/v1", timeout=30) as http:
             request = {"source": DRAFT, "start": False, "allow_unconfined": True}
             goal = http.post("/goals", json=request).raise_for_status().json()["id"]
             task = http.get(f"/goals/{goal}/tree").json()["children"][0]["id"]

@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 import pytest
-from cli_process import Pilothouse, eventually
-from goal_files import GATED, decoded, goal_file, types
+from cli_process import Pilothouse, eventually, heard
+from goal_files import GATED, HELD, decoded, goal_file, let_go, types
 
 from engine.instance_lock import InstanceLock
 from engine.local.project import ProjectPaths
@@ -149,18 +149,21 @@ def test_r91_kill_9_and_start_again_one_run_with_its_own_exit_code(
 ) -> None:
     if runtime == "docker":
         request.getfixturevalue("sandbox_image")
-    goal_file(project, "goal: Nap\ntasks:\n  - {id: nap, run: 'echo awake; sleep 3; echo rested; exit 7'}\n")
-    first = start("run", "goal.yaml", "--no-ui", "--runtime", runtime)
-    [sandbox] = eventually(lambda: [s for s in inside("sandboxes", "--json").json if s["state"] == "running"])
+    goal_file(project, f"goal: Nap\ntasks:\n  - {{id: nap, run: 'echo awake; {HELD}; echo rested; exit 7'}}\n")
+    first = start("run", "goal.yaml", "--no-ui", "--json", "--runtime", runtime)
+    [created] = [line for line in heard(first, "run.started") if line["type"] == "sandbox.created"]
     first.send_signal(signal.SIGKILL)
     first.wait()
-    rest = inside("--no-ui", "--until", "idle")
-    assert rest.code == 1, rest
-    [adopted] = [line["data"] for line in rest.lines if line["type"] == "sandbox.adopted"]
-    assert (adopted["name"], adopted["container_id"]) == (sandbox["name"], sandbox["container_id"])
-    ended = [line for line in rest.lines if line["type"] == "run.ended"]
-    assert [(line["run"], line["data"]["exit_code"]) for line in ended] == [(sandbox["run"], 7)]
-    goal = sandbox["goal"]
+    second = start("--no-ui", "--until", "idle")
+    lines = heard(second, "sandbox.adopted")
+    let_go(project, created["run"])
+    lines += decoded(second.communicate(timeout=60)[0])
+    assert second.wait() == 1, lines[-5:]
+    [adopted] = [line["data"] for line in lines if line["type"] == "sandbox.adopted"]
+    assert (adopted["name"], adopted["container_id"]) == (created["data"]["name"], created["data"]["container_id"])
+    ended = [line for line in lines if line["type"] == "run.ended"]
+    assert [(line["run"], line["data"]["exit_code"]) for line in ended] == [(created["run"], 7)]
+    goal = created["goal"]
     assert inside("logs", f"{goal}/nap").out == "awake\nrested\n"
     assert inside("tree", goal, "--json").json["children"][0]["runs"] == 1
 
@@ -182,12 +185,17 @@ def test_cancel_ends_a_goal_for_good(start: Start, inside: Pilothouse, project: 
 
 
 def test_logs_follow_a_run_to_its_end(start: Start, inside: Pilothouse, project: Path) -> None:
-    goal_file(project, "goal: Talk\ntasks:\n  - {id: talk, run: 'echo one; sleep 1; echo two >&2; echo three'}\n")
+    goal_file(project, f"goal: Talk\ntasks:\n  - {{id: talk, run: 'echo one; {HELD}; echo two >&2; echo three'}}\n")
     running = start("run", "goal.yaml", "--no-ui", *PROCESS)
     [sandbox] = eventually(lambda: [s for s in inside("sandboxes", "--json").json if s["state"] == "running"])
-    followed = inside("logs", sandbox["run"], "-f", "--json")
-    assert [line["text"] for line in followed.lines if line["stream"] != "note"] == ["one", "two", "three"]
-    assert set(followed.lines[0]) == {"n", "at", "stream", "text"}
+    follower = start("logs", sandbox["run"], "-f", "--json")
+    assert follower.stdout is not None
+    first = follower.stdout.readline()
+    assert json.loads(first)["text"] == "one", "while it runs"
+    let_go(project, sandbox["run"])
+    lines = decoded(first + follower.communicate(timeout=60)[0])
+    assert [line["text"] for line in lines if line["stream"] != "note"] == ["one", "two", "three"]
+    assert set(lines[0]) == {"n", "at", "stream", "text"}
     assert running.wait(20) == 0
     talk = f"{sandbox['goal']}/talk"
     assert inside("logs", talk, "--stream", "err").out == "two\n"

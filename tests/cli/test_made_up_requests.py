@@ -48,7 +48,7 @@ def test_r112_requests_from_the_schema_find_no_fault_and_no_undeclared_answer(
 ) -> None:
     url, proof = served
     goal_file(project, GATED)
-    made = httpx.post(f"{url}/v1/goals", json={"source": GATED, "allow_unconfined": True}, headers=proof)
+    made = httpx.post(f"{url}/v1/goals", json={"source": GATED, "allow_unconfined": True}, headers=proof, timeout=30)
     assert made.status_code == 201, made.text
     document = httpx.get(f"{url}/openapi.json", headers=proof, timeout=30).json()
     schema = schemathesis.openapi.from_dict(document)

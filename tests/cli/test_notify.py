@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from cli_process import Pilothouse, Terminal
+from cli_process import Pilothouse, Terminal, eventually
 from goal_files import GATED, goal_file
 
 Open = Callable[..., Terminal]
@@ -23,8 +23,8 @@ def test_f111_a_run_on_a_terminal_rings_and_the_engine_tells_elsewhere(
     goal_file(project, GATED)
     run = terminal("run", "goal.yaml", "--no-ui", "--runtime", "process", "--allow-unconfined", "--on-gate", "wait")
     run.expect("\x1b]9;Pilothouse: Decision needed: ")
-    inside("decisions", "--json")
     [decision] = inside("decisions", "--json").json
+    eventually(lambda: any(row["state"] == "sent" for row in inside("notify", "list", "--json").json))
     assert inside("decide", decision["id"], "approve", "--version", str(decision["version"])).code == 0
     assert run.ended() == 0
     assert "\x07" in re.sub(r"\x1b\][^\x07]*\x07", "", run.out)

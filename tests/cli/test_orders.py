@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from cli_process import Pilothouse, eventually
-from goal_files import decoded, goal_file, types
+from goal_files import HELD, decoded, goal_file, let_go, types
 
 from engine.api import CreateGoal
 from engine.local.opening import open_local
@@ -18,11 +18,11 @@ from engine.settings import Settings
 from forked_program import ForkedProgram
 
 Start = Callable[..., ForkedProgram]
-TWO = """\
+TWO = f"""\
 goal: Two steps
 tasks:
-  - {id: first, run: "echo awake; while [ ! -e go ]; do sleep 0.05; done"}
-  - {id: second, run: echo done}
+  - {{id: first, run: "echo awake; {HELD}"}}
+  - {{id: second, run: echo done}}
 """
 FAILING = """\
 goal: Break
@@ -56,14 +56,10 @@ def task(inside: Pilothouse, goal: str, key: str) -> dict[str, Any]:
     return next(node for node in nodes if node["key"] == key)
 
 
-def let_go(inside: Pilothouse, project: Path, goal: str) -> None:
+def let_first_go(inside: Pilothouse, project: Path, goal: str) -> None:
     """Let the first task of TWO end."""
     [box] = [box for box in inside("sandboxes", "--json").json if box["goal"] == goal]
-    for folder in (project / ".pilothouse" / "work", *Path("/var/tmp").glob("pilothouse-*/work")):
-        if (folder / box["run"]).is_dir():
-            (folder / box["run"] / "go").touch()
-            return
-    raise AssertionError(f"no work folder of {box['run']}")
+    let_go(project, box["run"])
 
 
 @pytest.mark.usefixtures("serving")
@@ -79,7 +75,7 @@ def test_pause_drain_and_resume(inside: Pilothouse, project: Path) -> None:
     )
     assert inside("resume", goal).code == 0
     assert inside("drain", goal, "--json").json["state"] == "draining"
-    let_go(inside, project, goal)
+    let_first_go(inside, project, goal)
     assert inside("wait", goal, "--for", "paused", "--timeout", "30s").code == 0
     assert task(inside, goal, "second")["state"] == "pending"
     assert "pilothouse resume" in inside("why", f"{goal}/second").out
@@ -128,7 +124,7 @@ def test_freeze_thaw_kill_and_rm(inside: Pilothouse, project: Path) -> None:
     assert inside("rm", box["name"]).code == 3, "it has been removed already"
     assert inside("retry", f"{goal}/first").code == 0
     assert inside("wait", f"{goal}/first", "--for", "running", "--timeout", "30s").code == 0
-    let_go(inside, project, goal)
+    let_first_go(inside, project, goal)
     assert inside("wait", goal, "--for", "done", "--timeout", "30s").code == 0
 
 
@@ -160,7 +156,7 @@ def test_until_idle_waits_for_what_runs_in_a_paused_goal_and_for_nothing_while_d
     idle = start("--no-ui", "--until", "idle")
     with pytest.raises(subprocess.TimeoutExpired):
         idle.wait(timeout=1.5)
-    let_go(inside, project, goal)
+    let_first_go(inside, project, goal)
     assert idle.wait(timeout=30) == 0, "what is paused is no gate"
     inside("dispatch", "off")
     inside("resume", goal)

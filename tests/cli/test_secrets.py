@@ -48,6 +48,7 @@ def test_case_44_a_secret_is_in_no_file_output_or_screen(
     (project / "goal.yaml").write_text(GOAL)
     screen = terminal("run", "goal.yaml", "--runtime", "process", "--allow-unconfined")
     [asked] = eventually(lambda: inside("decisions", "--json").json)
+    screen.expect("Leak")  # from here on it reads keys
     screen.send("2")
     screen.expect("may I use [redacted")
     [option] = asked["choices"]

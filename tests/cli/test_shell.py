@@ -59,7 +59,6 @@ def test_a_shell_has_a_terminal_of_its_own_and_gives_ours_back(
 ) -> None:
     run = nap(runtime)
     screen = terminal("shell", run)
-    before = termios.tcgetattr(screen._screen)
     screen.expect("$ ")
     screen.send("PS1='re''ady> '\r")
     screen.expect("ready> ")
@@ -76,7 +75,7 @@ def test_a_shell_has_a_terminal_of_its_own_and_gives_ours_back(
     screen.send("exit 5\r")
     assert screen.ended() == 5
     assert "\x1b[?2004l" in screen.out[-80:], "what a program may have left on is off"
-    assert termios.tcgetattr(screen._screen)[3] == before[3]
+    assert termios.tcgetattr(screen._screen) == screen.before
 
 
 def typed(screen: Terminal, line: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cli_process import Pilothouse, Terminal
-from goal_files import goal_file
+from goal_files import HELD, goal_file, let_go
 
 Open = Callable[..., Terminal]
 PROCESS = ("--runtime", "process", "--allow-unconfined")
@@ -72,11 +72,9 @@ def test_case_20_r122_what_was_typed_before_the_question_answers_nothing(
     gate: Callable[..., dict[str, Any]], terminal: Open, inside: Pilothouse
 ) -> None:
     asked = gate()
-    screen = terminal("decide", asked["id"], "approve")
-    screen.send("y\ny\ny\n")
+    screen = terminal("decide", asked["id"], "approve", typed_ahead="y\ny\ny\n")
     screen.expect("? [y/N]: ")
-    screen.send("\x04")
-    assert screen.ended() == 130
+    assert screen.ended(pressing="\x04") == 130
     assert len(pending(inside)) == 1
 
 
@@ -104,10 +102,15 @@ def test_a_reason_that_is_typed_is_stored(
     assert "the greeting is rude" in inside("why", f"{asked['goal']}/ship").out
 
 
-def test_progress_moves_on_a_terminal_and_ends_with_the_result(terminal: Open, project: Path) -> None:
-    goal_file(project, "goal: Talk\ntasks:\n  - {id: talk, run: 'echo listen; sleep 1'}\n  - {id: rest, run: 'true'}\n")
+def test_progress_moves_on_a_terminal_and_ends_with_the_result(
+    terminal: Open, inside: Pilothouse, project: Path
+) -> None:
+    tasks = f"  - {{id: talk, run: 'echo listen; {HELD}'}}\n  - {{id: rest, run: 'true'}}\n"
+    goal_file(project, f"goal: Talk\ntasks:\n{tasks}")
     screen = terminal("run", "goal.yaml", "--no-ui", *PROCESS)
     screen.expect("listen")
+    [box] = inside("sandboxes", "--json").json
+    let_go(project, box["run"])
     assert screen.ended() == 0
     assert "✓" in screen.out
     assert re.search(r"g-\w+ done", screen.out)

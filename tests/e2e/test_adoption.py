@@ -7,15 +7,15 @@ from pathlib import Path
 
 import docker
 import pytest
-from commands import pilothouse, watched, write_goal
+from commands import HELD, let_go, pilothouse, watched, write_goal
 
 pytestmark = pytest.mark.docker
 
-GOAL = """
+GOAL = f"""
 goal: sleep and fail
 tasks:
   - id: sleeper
-    run: echo before; sleep 2.5; echo after; exit 7
+    run: "echo before; {HELD}; echo after; exit 7"
 """
 
 
@@ -38,12 +38,15 @@ def test_case_28_r91_the_same_container_is_adopted_and_its_real_exit_code_kept(
         first.process.wait()
     container = daemon.containers.get(created["data"]["container_id"])
     if ends_meanwhile:
+        let_go(containers, created["run"])
         assert container.wait(timeout=20)["StatusCode"] == 7
     else:
         assert container.status == "running"
 
     with watched(containers, "--no-ui", "--until", "idle", "--json") as second:
         adopted = second.until_type("sandbox.adopted")
+        if not ends_meanwhile:
+            let_go(containers, created["run"])
         ended = second.until_type("run.ended")
         second.finish()
     assert adopted["data"]["container_id"] == created["data"]["container_id"]

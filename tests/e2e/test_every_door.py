@@ -25,7 +25,7 @@ AWAKE = 0.38  # seconds a card's keys sleep (KEYMAP rule 4), with a margin for t
 
 def socket_client(project: Path) -> httpx.Client:
     transport = httpx.HTTPTransport(uds=str(project / ".pilothouse" / "engine.sock"))
-    return httpx.Client(transport=transport, base_url="http://localhost")
+    return httpx.Client(transport=transport, base_url="http://localhost", timeout=60)
 
 
 class Doors:

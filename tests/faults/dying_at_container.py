@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from container_engine import container_engine
+from container_engine import HELD, container_engine
 
 from engine.dispatch.runs import starting
 from engine.sandbox.docker_containers import Containers
@@ -25,7 +25,7 @@ def die(*args: Any, **named: Any) -> NoReturn:
 async def main(project: str, host: str, step: str) -> None:
     setattr(*STEPS[step], die)
     async with container_engine(Path(project), host) as bench:
-        await bench.goal({"one": "echo once; sleep 0.5; exit 7"})
+        await bench.goal({"one": f"echo once; {HELD}; exit 7"})
         await asyncio.sleep(60)
 
 

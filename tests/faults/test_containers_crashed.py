@@ -35,6 +35,8 @@ async def test_case_29_one_row_one_container_one_end_wherever_the_engine_dies(
             client.create_container, DEFAULT_IMAGE, ["sleep", "600"], name=stranger, host_config=host
         )
         await asyncio.to_thread(client.start, made)
+        await bench.until_type(EventType.RUN_STARTED)
+        bench.let_go(str(created.run))
         (ended,) = await bench.until_type(EventType.RUN_ENDED)
         assert (ended.run, ended.data["cause"], ended.data["exit_code"]) == (created.run, "exit", 7)
         assert len(await bench.events(EventType.RUN_CREATED)) == 1

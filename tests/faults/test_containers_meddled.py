@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from container_engine import OpenEngine
+from container_engine import HELD, PATIENCE, OpenEngine
 from private_daemon import PrivateDaemon
 
 from engine.api import LogQuery, StopMode
@@ -25,7 +25,7 @@ async def test_case_27_what_happens_behind_our_back_is_known_soon_and_starts_no_
     private_daemon: PrivateDaemon, open_engine: OpenEngine
 ) -> None:
     bench = await open_engine(private_daemon.host, infra_retries=1)
-    tasks = {"removed": "echo up; exec sleep 600", "killed": "echo up; exec sleep 600", "frozen": "echo up; sleep 2"}
+    tasks = {"removed": "echo up; exec sleep 600", "killed": "echo up; exec sleep 600", "frozen": f"echo up; {HELD}"}
     goal = await bench.goal(tasks)
     await bench.printed(goal, *tasks)
     runs = {name: await bench.engine.run(f"{goal}/{name}") for name in tasks}
@@ -40,6 +40,7 @@ async def test_case_27_what_happens_behind_our_back_is_known_soon_and_starts_no_
         assert causes == {runs["killed"].id: "signal"}
         assert (await bench.states(goal))["frozen"] == "running", "frozen is not ended"
         await asyncio.to_thread(client.unpause, runs["frozen"].sandbox)
+    bench.let_go(runs["frozen"].id)
     await bench.until(lambda event: event.type is EventType.RUN_ENDED and event.run == runs["frozen"].id)
     assert (await bench.states(goal))["frozen"] == "done"
     created = Counter(event.task for event in await bench.events(EventType.RUN_CREATED))
@@ -91,7 +92,9 @@ async def test_r46_r97_a_stop_leaves_no_process_no_container_no_lock_and_no_live
     stubborn = "trap '' TERM; setsid sh -c \"trap '' TERM; sleep {}\" & echo up; while :; do sleep 0.2; done"
     goal = await bench.goal({f"t{mark[-4]}": stubborn.format(mark) for mark in marks})
     await bench.printed(goal, "t1", "t2")
-    assert _sleeping(marks) == set(marks)
+    async with asyncio.timeout(PATIENCE):
+        while _sleeping(marks) != set(marks):  # noqa: ASYNC110  # what a command starts beside itself is no event
+            await asyncio.sleep(0.05)
     await bench.engine.stop(StopMode.STOP)
     async with asyncio.timeout(10):
         await bench.engine.wait_stopped()

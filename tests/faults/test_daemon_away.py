@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from container_engine import OpenEngine
+from container_engine import HELD, OpenEngine
 from private_daemon import PrivateDaemon
 
 from engine.errors import DaemonUnavailable
@@ -97,9 +97,11 @@ async def test_case_26_a_frozen_daemon_holds_no_answer_and_nothing_is_made_twice
     private_daemon: PrivateDaemon, open_engine: OpenEngine, frozen: float, bound: float
 ) -> None:
     bench = await open_engine(private_daemon.host, max_parallel=2)
-    goal = await bench.goal({"first": "echo up; sleep 1", "second": "echo up; sleep 1", "third": "sleep 0.2"})
+    goal = await bench.goal({"first": f"echo up; {HELD}", "second": f"echo up; {HELD}", "third": "sleep 0.2"})
     await bench.printed(goal, "first", "second")
+    runs = [(await bench.engine.run(f"{goal}/{name}")).id for name in ("first", "second")]
     with private_daemon.frozen():
+        bench.let_go(*runs)  # they end, and the daemon says nothing
         pause = asyncio.create_task(asyncio.sleep(frozen))
         slowest = await bench.slowest_answer(goal, pause)
         assert set((await bench.states(goal)).values()) <= {"running", "pending", "claimed"}, "silence is no end"

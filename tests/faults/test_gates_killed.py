@@ -4,8 +4,10 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from engine.client import RemoteEngine
 from engine.errors import EngineUnavailable
 from engine.events import EventType
 from engine.model import AnswerKind, GateKind, GoalState
+from engine.store import stamp
 
 HOOK: dict[str, object] = {"kind": "webhook", "name": "deploy.done"}
 PULL: dict[str, object] = {"repo": "o/r", "pr": 12}
@@ -27,7 +30,7 @@ EVERY: dict[GateKind, dict[str, object]] = {
     GateKind.GH_REVIEW: {"kind": "gh_review", **PULL},
     GateKind.PR_REVIEW: {"kind": "pr_review", **PULL},
     GateKind.WEBHOOK: HOOK,
-    GateKind.TIMER: {"kind": "timer", "wait": "3s"},
+    GateKind.TIMER: {"kind": "timer", "wait": "1h"},
     GateKind.ALL: {"kind": "all", "gates": [{**HOOK, "key": "all"}]},
     GateKind.ANY: {"kind": "any", "gates": [{**HOOK, "key": "any"}, {"kind": "timer", "wait": "1h"}]},
     GateKind.N_OF: {"kind": "n_of", "n": 1, "gates": [{**HOOK, "key": "n"}, {"kind": "human_approval"}]},
@@ -53,6 +56,13 @@ class Killed:
             with suppress(ProcessLookupError):  # the test may have done it
                 os.kill(self.pid, signal.SIGKILL)
             await asyncio.to_thread(self._engines.ended)
+
+    def time_has_come(self) -> None:
+        """While no engine runs, the hour of the task `timer` is over."""
+        with closing(sqlite3.connect(self._project / ".pilothouse" / "engine.db")) as store, store:
+            row = "kind = 'timer' AND task = (SELECT id FROM tasks WHERE key = 'timer')"
+            moved = store.execute(f"UPDATE gates SET deadline = ? WHERE {row}", (stamp(datetime.now(UTC)),))
+            assert moved.rowcount == 1
 
     async def _connected(self) -> RemoteEngine:
         async with asyncio.timeout(30):
@@ -124,6 +134,7 @@ async def test_r70_kill_9_with_one_gate_of_every_kind_open_arms_each_of_them_onc
             assert [(asked.id, asked.version) for asked in await engine.decisions()] == [
                 (asked.id, asked.version) for asked in before
             ]
+    killed.time_has_come()
     async with killed.engine() as engine:
         now = {wait.id for wait in (await engine.status(goal)).goals[0].waiting_on}
         assert now <= waits, "nothing opened anew"

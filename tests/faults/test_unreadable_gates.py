@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from lasting_driver import LastingDriver
 
 from engine.api import Answer, CreateGoal, Signal
+from engine.clock import SystemClock
 from engine.errors import Unreadable
 from engine.local.engine import LocalEngine
 from engine.local.opening import open_local
@@ -19,7 +21,7 @@ from engine.model import AnswerKind, DriverName, GateKind, SignalStatus, TaskSta
 from engine.settings import EngineSettings, GithubSettings, Settings
 
 SETTINGS = Settings(
-    engine=EngineSettings(reconcile_interval=3600, undo_window=0.05),
+    engine=EngineSettings(reconcile_interval=3600, undo_window=60),
     github=GithubSettings(api_url="http://127.0.0.1:1", poll_interval=0.02),  # refuses at once
 )
 CI: dict[str, object] = {"kind": "gh_ci", "repo": "o/r", "pr": 12}
@@ -28,13 +30,28 @@ BOTH: dict[str, object] = {"kind": "all", "gates": [HOOK, {"kind": "human_approv
 Open = Callable[[], Awaitable[LocalEngine]]
 
 
+class Jumping(SystemClock):
+    """The true time until it is set ahead."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
 @pytest.fixture
-async def opened(project: Path) -> AsyncIterator[Open]:
+def clock() -> Jumping:
+    return Jumping()
+
+
+@pytest.fixture
+async def opened(project: Path, clock: Jumping) -> AsyncIterator[Open]:
     async with AsyncExitStack() as stack:
 
         async def open_one() -> LocalEngine:
             drivers: Any = {DriverName.PROCESS: LastingDriver(project)}
-            engine = await open_local(project, SETTINGS, drivers=drivers)
+            engine = await open_local(project, SETTINGS, clock=clock, drivers=drivers)
             stack.push_async_callback(engine.close)
             return engine
 
@@ -109,7 +126,7 @@ async def test_r16_a_signal_reaches_every_other_gate_that_it_fits(
 
 
 async def test_r16_an_answer_inside_a_damaged_gate_is_taken_back_and_the_engine_goes_on(
-    opened: Open, project: Path
+    opened: Open, project: Path, clock: Jumping
 ) -> None:
     engine, damaged, sound = await wrecked(opened, project, BOTH, GateKind.ALL)
     decisions = {decision.goal: decision for decision in await engine.decisions()}
@@ -123,6 +140,8 @@ async def test_r16_an_answer_inside_a_damaged_gate_is_taken_back_and_the_engine_
         version = (await engine.decision(decisions[goal].id)).decision.version
         later = Answer(version=version, answer=AnswerKind.APPROVE, undoable=True)
         assert (await engine.answer(decisions[goal].id, later)).state == "staged"
+    clock.ahead = timedelta(minutes=2)
+    engine._parts.scheduler.look_again()
     await engine.signal(signal("webhook", name="deployed"))
     await until(engine, sound, "after", TaskState.DONE)
     async with asyncio.timeout(10):

@@ -108,6 +108,18 @@ async def test_a_running_engine_is_named_and_must_answer(project: Path, monkeypa
         lock.release()
 
 
+async def test_a_command_that_looks_into_the_project_is_no_engine_that_does_not_answer(project: Path) -> None:
+    paths = ProjectPaths(project)
+    paths.create()
+    visit = InstanceLock(paths.lock, visiting=True)
+    visit.acquire()
+    try:
+        found = (await findings(project))["engine"]
+    finally:
+        visit.release()
+    assert (found.ok, f"pid {os.getpid()} on" in found.detail) == (True, True), found
+
+
 async def test_case_11_a_network_file_system_is_a_warning(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.store.journal._mounts", lambda: [("/", "nfs4")])
     found = (await findings(project))["file system"]

@@ -1,5 +1,6 @@
 """R99: one engine per project, whatever was left behind."""
 
+import fcntl
 import json
 import os
 import signal
@@ -130,6 +131,27 @@ def test_r99_the_refusal_names_pid_host_and_time(tmp_path: Path) -> None:
     }
     assert "attach to it by themselves" in refused.value.hint
     lock.release()
+
+
+@pytest.mark.parametrize("visiting", [False, True])
+def test_r99_a_refusal_tells_a_visit_from_an_engine(tmp_path: Path, visiting: bool) -> None:
+    lock = InstanceLock(tmp_path / "engine.lock", visiting=visiting)
+    lock.acquire()
+    with pytest.raises(EngineRunning, match=f"pid {os.getpid()}") as refused:
+        InstanceLock(tmp_path / "engine.lock").acquire()
+    assert refused.value.passing is visiting
+    lock.release()
+
+
+def test_r99_a_holder_that_has_not_named_itself_yet_may_be_a_visit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.instance_lock.NAMING_WAIT", 0.0)
+    with (tmp_path / "engine.lock").open("w") as nameless:
+        fcntl.flock(nameless, fcntl.LOCK_EX)
+        with pytest.raises(EngineRunning, match="starting") as refused:
+            InstanceLock(tmp_path / "engine.lock").acquire()
+    assert refused.value.passing
 
 
 def test_r97_release_leaves_no_file_and_a_free_project(tmp_path: Path) -> None:

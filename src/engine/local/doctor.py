@@ -162,6 +162,10 @@ def _engine(paths: ProjectPaths) -> Finding:
         left = f" ({' and '.join(dead)} of one that died: the next start takes it over)" if dead else ""
         return Finding(name="engine", ok=True, detail=f"none is running on this project{left}")
     detail = f"pid {holder.pid} on {holder.host} since {holder.started_at:%Y-%m-%d %H:%M:%S} UTC"
+    if holder.visiting:
+        return Finding(
+            name="engine", ok=True, detail=f"none is running on this project; a command looks into it: {detail}"
+        )
     if holder.host != socket.gethostname() or _answers(paths.socket):
         return Finding(name="engine", ok=True, detail=detail)
     fix = f"it holds the project but does not answer: look at {paths.engine_log}, or end it with kill {holder.pid}"

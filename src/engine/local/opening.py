@@ -66,7 +66,7 @@ async def open_local(
     what may be reached outside for a sandbox, and how.
     """
     paths = await asyncio.to_thread(_prepared, root)
-    lock = InstanceLock(paths.lock)
+    lock = InstanceLock(paths.lock, visiting=visiting)
     lock.acquire()
     parts: Parts | None = None
     database: Database | None = None

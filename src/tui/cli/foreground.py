@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CLEAN_UP = 1.0  # seconds for the last sandbox of an ended goal to be removed
-LAST_WORDS = 1.0  # seconds for a follower to print what came before the engine stopped
+LAST_WORDS = 5.0  # seconds for a follower to print what came before the engine stopped, on a machine that is busy too
 
 
 class Foreground:

@@ -173,13 +173,15 @@ def make_state(paths: "ProjectPaths") -> None:
 
 
 async def patiently(begin: Callable[[], Awaitable[T]], *, patience: float = VISITS_END) -> T:
-    """Begin, again and again while somebody else holds the project for a moment."""
-    deadline = asyncio.get_running_loop().time() + patience
+    """Begin, again and again while somebody else holds the project for a moment. `patience`: seconds an engine may
+    hold it; a visit may hold it until VISITS_END."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
     while True:
         try:
             return await begin()
-        except EngineRunning:
-            if asyncio.get_running_loop().time() >= deadline:
+        except EngineRunning as running:
+            if loop.time() - begun >= (max(patience, VISITS_END) if running.passing else patience):
                 raise
             await asyncio.sleep(POLL)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.api import Engine
     from engine.server import TcpDoor
 
-SECOND = 1.5  # seconds to wait for a passing visit; then a second engine is refused (HARDENING case 7)
+SECOND = 1.5  # seconds an engine that starts or leaves is waited for; then a second one is refused (HARDENING case 7)
 RECENT = 1000  # events among which an engine's own start is looked for
 
 
