@@ -1,18 +1,21 @@
 """What every test may use: docker marker, sandbox image, project folder, clean interpreter, guarded event loop."""
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
 import threading
 import time
 from asyncio.events import Handle
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from engine.collector import leave_alone_what_is_loaded
 
 FIRST = ("faults", "e2e", "cli", "dispatch")  # files of few tests that wait long: begun last, they would end last
 BLOCKED = 0.25  # seconds one callback may hold the loop: about what a person feels as a stall
@@ -20,6 +23,7 @@ REQUIRE_DOCKER = "PILOTHOUSE_REQUIRE_DOCKER"
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 
 _stalls: list[str] = []
+_of_thread = threading.local()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,6 +33,15 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the program is started hundreds of times: compiled once is enough
     os.environ["XDG_CONFIG_HOME"] = "/nonexistent/pilothouse-tests"  # the developer's own settings stay out
     Handle._run = _timed(Handle._run)  # type: ignore[assignment, method-assign]  # typeshed hides it
+    _draw_at_leisure()
+
+
+def _draw_at_leisure() -> None:
+    """Hypothesis measures by the clock on the wall how long examples take: a busy machine is no failure."""
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("busy")
 
 
 def _timed(run: Callable[[Handle], None]) -> Callable[[Handle], None]:
@@ -48,23 +61,42 @@ def _timed(run: Callable[[Handle], None]) -> Callable[[Handle], None]:
     return timed
 
 
-@cache
-def _schedstat(thread: int) -> int | None:
-    """An open file that tells how long this thread waited for a core; None where the kernel does not tell."""
-    try:
-        return os.open(f"/proc/self/task/{thread}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
+class _Schedstat:
+    """The open file in which the kernel tells how long a thread waited for a core; it is closed with its thread."""
+
+    def __init__(self) -> None:
+        self._file = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            os.close(self._file)
+
+    def seconds_waited(self) -> float:
+        return int(os.pread(self._file, 100, 0).split()[1]) / 1e9
 
 
 def _run_delay() -> float:
-    """Seconds the calling thread has waited for a core so far."""
-    file = _schedstat(threading.get_native_id())
-    return 0.0 if file is None else int(os.pread(file, 100, 0).split()[1]) / 1e9
+    """Seconds the calling thread has waited for a core so far; 0 where the kernel does not tell."""
+    if not hasattr(_of_thread, "schedstat"):  # the number of a thread that ended is given again: no key for a cache
+        try:
+            _of_thread.schedstat = _Schedstat()
+        except OSError:
+            _of_thread.schedstat = None
+    return 0.0 if _of_thread.schedstat is None else _of_thread.schedstat.seconds_waited()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: FIRST.index(folder) if (folder := item.path.parent.name) in FIRST else len(FIRST))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests live as long as the process, and to look through them takes as long as BLOCKED."""
+    gc.collect()
+    leave_alone_what_is_loaded()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()  # pytest then collects all that is left, and what was never closed fails
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -79,6 +111,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     yield
     if _stalls and item.get_closest_marker("allow_blocking") is None:
         pytest.fail("the event loop was held: " + "; ".join(_stalls), pytrace=False)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def collected() -> Iterator[None]:
+    """What the tests of a file left behind is collected when the last one has ended: in no test of another file."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The tests' own guards can fail."""
+"""The tests' own guards can fail, and they see what the tests do and not what lives beside them."""
 
 import subprocess
 import sys
@@ -28,6 +28,15 @@ def test_a_callback_that_holds_the_loop_fails_its_test(tmp_path: Path) -> None:
 def test_a_wait_that_leaves_the_loop_free_passes(tmp_path: Path) -> None:
     out = run_pytest(tmp_path, "import asyncio\nasync def test_wait():\n    await asyncio.sleep(0.3)\n")
     assert "1 passed" in out
+
+
+def test_nothing_that_is_loaded_or_left_by_another_file_is_looked_through_while_a_test_runs(tmp_path: Path) -> None:
+    left = "MADE = []\ndef test_it():\n    MADE.append([])\n"
+    (tmp_path / "test_earlier.py").write_text(left)
+    looked = "import gc\nfrom test_earlier import MADE\nLOADED = []\n"
+    test = "def test_it():\n    assert not [it for it in gc.get_objects() if it is LOADED or it is MADE[0]]\n"
+    out = run_pytest(tmp_path, looked + test)
+    assert "2 passed" in out
 
 
 @pytest.mark.parametrize(("required", "verdict"), [("", "1 skipped"), ("1", "1 error")])

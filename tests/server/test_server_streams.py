@@ -110,7 +110,7 @@ async def test_a_reader_that_goes_frees_what_it_held(stub: StubEngine, remote: R
     async with aclosing(remote.follow("r-1", LogQuery())) as lines:
         await anext(lines)
         assert stub.followers == 1
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         await stub.idle.wait()
     assert (stub.subscribers, stub.followers) == (0, 0)
 

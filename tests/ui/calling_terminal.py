@@ -27,7 +27,7 @@ async def main() -> None:
     )
     async with asyncio.TaskGroup() as group:
         group.create_task(app.run_async())
-        await until(lambda: bool(app.overview.decisions))
+        await until(lambda: D_SHIP in app.caller._decisions)  # the first look, at which nothing is new
         card = engine.cards[D_SHIP]
         asked = card.decision.model_copy(update={"id": "d-new", "question": f"Is it loud? {CONTROL}"})
         engine.cards["d-new"] = card.model_copy(update={"decision": asked})

@@ -15,6 +15,7 @@ from tui.actions.press import AWAKE_AFTER, REPEAT
 from tui.app import PilothouseApp, make_app
 from tui.messages import Link
 from tui.screens.deciding import Deciding
+from tui.screens.weighed import Weighed
 from ui.frozen import NOON, FrozenEngine
 
 NARROW, WIDE = (80, 24), (140, 40)
@@ -61,17 +62,24 @@ class Seat:
         """Wait until all of these are on the screen."""
         await self.until(lambda: all(word in self.text for word in words))
 
-    async def press(self, *keys: str) -> None:
-        """Keys as a driver sends them, each looked up before the next one comes."""
+    async def press(self, *keys: str, at: float | None = None) -> None:
+        """Keys as a driver sends them, each looked up before the next one comes; `at` as in `send`."""
         for key in keys:
-            self.send(key)
+            self.send(key, at)
             await self.settle()
 
-    def send(self, key: str) -> None:
-        """One key, not waited for."""
+    def send(self, key: str, at: float | None = None) -> None:
+        """One key, not waited for. `at`: the monotonic second it is said to have come at, where what is tested is how
+        long that was after something else; however slow the machine is, it was then so long and no longer."""
         name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
         character = key if len(key) == 1 else {"space": " ", "enter": "\r", "ctrl+j": "\n"}.get(key)
-        self.app.post_message(Key(name, character))
+        event = Key(name, character)
+        event.time = event.time if at is None else at
+        self.app.post_message(event)
+
+    def later(self) -> float:
+        """A moment by which all that is painted in the next seconds has been on the screen for long."""
+        return monotonic() + 60.0
 
     async def settle(self) -> None:
         """Wait until every message that is under way has been handled."""
@@ -93,11 +101,23 @@ class Seat:
         """Wait until the painted decision's keys have woken."""
 
         def is_awake() -> bool:
-            screen = self.app.screen
-            shown = screen.shown if isinstance(screen, Deciding) else None
-            return shown is not None and monotonic() - shown.at > AWAKE_AFTER + 0.01
+            at = self._painted_at()
+            return at is not None and monotonic() - at > AWAKE_AFTER + 0.01
 
         await self.until(is_awake)
+
+    async def still_asleep(self) -> float:
+        """Wait until something to decide is painted; a moment at which its keys slept."""
+        await self.until(lambda: self._painted_at() is not None)
+        at = self._painted_at()
+        assert at is not None
+        return at + AWAKE_AFTER / 2
+
+    def _painted_at(self) -> float | None:
+        screen = self.app.screen
+        if isinstance(screen, Weighed):
+            return screen.painted_at
+        return screen.shown.at if isinstance(screen, Deciding) and screen.shown is not None else None
 
     @property
     def text(self) -> str:

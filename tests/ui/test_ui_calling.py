@@ -20,8 +20,11 @@ from engine.settings import Settings
 from tui.app import make_app
 from tui.calling.caller import Attendance, Caller
 from tui.calling.ringing import BELL, desktop
+from tui.screens.card import Card
+from tui.screens.decisions import DecisionsScreen
 from ui.frozen import NOON
 from ui.scenes import D_SHIP, shop
+from ui.steering import Seat
 
 
 class Scene:
@@ -160,20 +163,25 @@ def test_the_sequence_follows_the_terminal(environ: dict[str, str], begins: str)
     assert desktop(Desktop.OFF, "t", "x", environ) == ""
 
 
+async def tells(seat: Seat, words: int) -> None:
+    """Tell the engine who looks; it has heard so many words by then."""
+    seat.app.attend()
+    await seat.until(lambda: len(seat.engine.named("presence")) == words)
+
+
 async def test_f113_the_screen_says_who_looks_at_what() -> None:
     engine = shop()
     app = make_app(engine, settings=Settings(), now=lambda: NOON, blink=False)
     async with app.run_test(size=(80, 24)) as pilot:
-        for key in ("2", "enter"):
-            await pilot.press(key)
-            app.attend()
-            await pilot.pause()
-        app.post_message(AppBlur())
-        await pilot.pause()
-        app.post_message(AppFocus())
-        await pilot.pause()
-        app.attend()
-        await app.workers.wait_for_complete([w for w in app.workers if w.group == "presence"])
+        seat = Seat(app, pilot, engine)
+        for words, (key, screen) in enumerate((("2", DecisionsScreen), ("enter", Card)), start=1):
+            await seat.press(key)
+            await seat.until(lambda screen=screen: isinstance(app.screen, screen))  # type: ignore[misc]
+            await tells(seat, words)
+        for words, news in enumerate((AppBlur(), AppFocus()), start=3):
+            app.post_message(news)
+            await seat.settle()
+            await tells(seat, words)
     said = [one for one in engine.named("presence") if isinstance(one, Presence)]
     assert [one.focus for one in said] == ["", engine.order[0], engine.order[0], engine.order[0]]
     assert [one.idle is None for one in said] == [False, False, True, False]

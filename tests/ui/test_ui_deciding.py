@@ -13,6 +13,8 @@ from ui.pieces import D_EXPORT, D_SHIP
 from ui.scenes import shop
 from ui.steering import NARROW, WIDE, Seat, at_the_keys
 
+HELD = 0.6  # seconds from a key to itself again: so long a keyboard may wait before it repeats a key that is held
+
 
 def answers(engine: FrozenEngine) -> list[tuple[str, Answer]]:
     return engine.named("answer")  # type: ignore[return-value]
@@ -31,9 +33,10 @@ async def open_queue(seat: Seat) -> None:
     await seat.shows("Ship it?", "evidence")
 
 
-async def open_card(seat: Seat) -> None:
+async def open_card(seat: Seat, at: float | None = None) -> None:
     await seat.shows("human_approval")
-    await seat.press("j", "j", "j", "j", "a")
+    await seat.press("j", "j", "j", "j")
+    await seat.press("a", at=at)
     await seat.until(lambda: isinstance(seat.app.screen, Card) and seat.app.screen.shown is not None)
 
 
@@ -70,9 +73,8 @@ async def test_r122_keys_sleep_after_it_appears(where: str) -> None:
     engine = easy()
     async with at_the_keys(engine) as seat:
         await (open_queue(seat) if where == "queue" else open_card(seat))
-        await seat.alone()
-        await seat.press("a")
-        await seat.until(lambda: "asleep" in seat.toasts or "too fast" in seat.toasts)
+        await seat.press("a", at=await seat.still_asleep())
+        await seat.until(lambda: "asleep" in seat.toasts)
         await seat.alone()
     assert answers(engine) == []
 
@@ -84,8 +86,8 @@ async def test_r122_keys_sleep_again_when_it_changes() -> None:
         await seat.awake()
         engine.change(D_SHIP, version=3, content="ffff000011")
         await seat.shows("d-32k9 v3", "changed while you looked", "v2 → v3", "content 3fa9c1a0 → ffff0000")
-        await seat.press("a")
-        await seat.until(lambda: "decided" in seat.toasts)
+        await seat.press("a", at=await seat.still_asleep())
+        await seat.until(lambda: "asleep" in seat.toasts)
         assert answers(engine) == []
         await seat.awake()
         await seat.released()
@@ -100,11 +102,12 @@ async def test_r122_a_held_key_decides_once() -> None:
     async with at_the_keys(engine) as seat:
         await open_queue(seat)
         await seat.awake()
-        await seat.press("a")
+        first = seat.later()
+        await seat.press("a", at=first)
         await seat.shows("approve in 5 s")
-        await seat.press("j")
+        await seat.press("j", at=first + 0.1)
         await seat.awake()
-        await seat.press("a")
+        await seat.press("a", at=first + HELD)
         await seat.until(lambda: "too fast" in seat.toasts)
         await seat.alone()
     assert [ref for ref, _ in answers(engine)] == [D_SHIP]
@@ -113,9 +116,10 @@ async def test_r122_a_held_key_decides_once() -> None:
 async def test_r122_the_key_that_opened_the_card_does_not_decide_when_held() -> None:
     engine = easy()
     async with at_the_keys(engine) as seat:
-        await open_card(seat)
-        await seat.awake()  # a keyboard begins to repeat after as long a time
-        await seat.press("a")
+        opened = seat.later()
+        await open_card(seat, at=opened)
+        await seat.awake()
+        await seat.press("a", at=opened + HELD)
         await seat.until(lambda: "too fast" in seat.toasts)
         await seat.alone()
         assert isinstance(seat.app.screen, Card)

@@ -37,7 +37,7 @@ class Ear:
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Wait until it is so, looked at after each word."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not true():
                 self._news.clear()
                 await self._news.wait()

@@ -64,14 +64,15 @@ class Screen:
             if select.select([self.master], [], [], 0.1)[0]:
                 self.bytes += os.read(self.master, 65536)
 
-    def quiet(self) -> None:
-        """Read until nothing has come for a moment."""
-        while select.select([self.master], [], [], 0.14)[0]:
-            self.bytes += os.read(self.master, 65536)
-
     def type(self, text: str) -> None:
+        """Type, and read on until it has been painted, which each key here leads to: an escape that is read together
+        with the key after it is another key."""
         os.write(self.master, text.encode())
-        self.quiet()
+        end, before = time.monotonic() + 20, len(self.bytes)
+        while select.select([self.master], [], [], 0.14)[0] or len(self.bytes) == before:
+            assert time.monotonic() < end, (text, self.bytes[-2000:])
+            if select.select([self.master], [], [], 0)[0]:
+                self.bytes += os.read(self.master, 65536)
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def screen() -> Iterator[Screen]:
 
 
 def test_case_45_no_hostile_byte_reaches_the_terminal(screen: Screen) -> None:
-    screen.until(b"dispatch")
+    screen.until(b"d-32k9!")  # the trees are there, so each key finds what it is for
     for key in KEYS:
         screen.type(key)
     painted = screen.bytes
