@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from engine.model import Runtime
 from engine.paths import ProjectPaths
 from engine.settings import SandboxSettings, Settings
 from tui.cli import drill
+from tui.cli.scratch import Drill, NotHeld
 
 PENDING = {"id": "d-1", "version": 1}
 WHY: dict[str, Sequence[tuple[int, Any]]] = {"why": [(0, {"summary": "ended by SIGKILL"})]}
 BOX = {"name": "ph-1", "run": "r-1", "state": "running"}
 
 
-class Scripted(drill.Drill):
+class Scripted(Drill):
     """Answers verbs from a table; the last answer of a verb stays."""
 
     def __init__(self, folder: Path, answers: dict[str, Sequence[tuple[int, Any]]]) -> None:
@@ -30,6 +32,10 @@ class Scripted(drill.Drill):
     async def ask(self, *words: str) -> tuple[int, Any]:
         rows = self._answers.get(words[0], [(0, {})])
         return rows.pop(0) if len(rows) > 1 else rows[0]
+
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[None]:
+        yield
 
 
 def goals(state: str, task: str, runs: int = 1, engine: str = "running") -> dict[str, Sequence[tuple[int, Any]]]:
@@ -98,13 +104,13 @@ def inside(folder: Path) -> list[Path]:
 async def test_a_broken_promise_is_told_in_words(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    step: Callable[[drill.Drill], Awaitable[str]],
+    step: Callable[[Drill], Awaitable[str]],
     answers: dict[str, Sequence[tuple[int, Any]]],
     says: str,
 ) -> None:
     killed: list[int] = []
     monkeypatch.setattr(os, "kill", lambda pid, number: killed.append(number))
-    with pytest.raises(drill.NotHeld) as broken:
+    with pytest.raises(NotHeld) as broken:
         await step(Scripted(tmp_path, answers))
     assert says in str(broken.value)
     assert set(killed) <= {signal.SIGKILL}
@@ -113,15 +119,17 @@ async def test_a_broken_promise_is_told_in_words(
 async def test_a_drill_tries_real_sandboxes_goes_on_after_a_failure_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    async def broken(scratch: drill.Drill) -> str:
+    async def broken(scratch: Drill) -> str:
         raise KeyError(str(scratch.paths.root))
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(drill, "STEPS", (("caged", drill.caged), ("broken", broken), ("sound", drill.sound_store)))
+    steps = (("outside", drill.signals), ("caged", drill.caged), ("broken", broken), ("sound", drill.sound_store))
+    monkeypatch.setattr(drill, "STEPS", steps)
     told: list[Finding] = []
     found = await drill.drill(Settings(sandbox=SandboxSettings(runtime=Runtime.PROCESS)), told.append)
     assert told == found
-    caged, failed, sound, left = found
+    outside, caged, failed, sound, left = found
+    assert outside.ok, outside
     assert caged.ok or "it reads the store" in caged.detail or "it has a network" in caged.detail, caged
     assert (failed.ok, "KeyError" in failed.detail, bool(failed.fix)) == (False, True, True)
     assert sound.ok, sound

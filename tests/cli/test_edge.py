@@ -9,7 +9,10 @@ from pathlib import Path
 import click
 import pytest
 from cli_process import SCRIPT, environment
+from pydantic import BaseModel, ValidationError
 
+from engine.api import CreateGoal, Diff
+from engine.api.agents import TellAgent
 from engine.errors import (
     Conflict,
     DaemonUnavailable,
@@ -36,6 +39,38 @@ def failing(error: BaseException) -> click.Group:
         raise error
 
     return cli
+
+
+def unfit(model: type[BaseModel], **values: object) -> ValidationError:
+    """What making the model of these values raises."""
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate(values)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (unfit(TellAgent, text=""), "text: String should have at least 1 character"),
+        (unfit(CreateGoal, source="goal: x", external_ref="x" * 501), "external_ref: String should have at most 500"),
+        (unfit(CreateGoal), "a goal needs its source"),
+    ],
+)
+def test_r112_what_fits_no_request_is_wrong_usage_and_no_fault_of_ours(
+    error: Exception, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert answered(failing(error), "pilothouse", ["fail"]) == ExitCode.USAGE
+    assert capsys.readouterr().err.startswith(f"pilothouse: {words}")
+
+
+def test_an_answer_that_fits_no_view_is_a_fault_of_ours_and_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".pilothouse").mkdir()
+    assert answered(failing(unfit(Diff)), "pilothouse", ["fail"]) == ExitCode.TASK_FAILED
+    assert "ValidationError" in capsys.readouterr().err
+    assert "ValidationError" in (tmp_path / ".pilothouse" / "engine.log").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

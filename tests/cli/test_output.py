@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
+from rich.cells import cell_len
 
 from engine.api import LogLine
 from engine.errors import Invalid
@@ -83,6 +84,23 @@ def test_colour_only_where_a_terminal_wants_it(monkeypatch: pytest.MonkeyPatch) 
 
 def test_columns_are_aligned_by_cells() -> None:
     assert output.table([("ID", "B", "C"), ("漢字", "b", "last is free")]) == ["ID    B  C", "漢字  b  last is free"]
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.parametrize("text", ["words and words " * 20, "x" * 300, "漢字" * 90, "short", ""])
+def test_a_last_column_is_folded_on_a_terminal_and_whole_in_a_pipe(
+    width: int, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [("ID", "KIND", "QUESTION"), ("d-1", "review", text)]
+    piped = output.table(rows)
+    as_terminal(monkeypatch)
+    monkeypatch.setenv("COLUMNS", str(width))
+    for before in ("", "a column that leaves no room beside it   "):
+        folded = output.table([(row[0], before + row[1], row[2]) for row in rows])
+        lines = [line for row in folded for line in row.split("\n")]
+        assert max(map(cell_len, lines)) <= max(width, cell_len("d-1  review  " + before))
+        assert "".join(folded[1].split()) == "".join(["d-1", *before.split(), "review", *text.split()])
+    assert piped[1] == f"d-1  review  {text}".rstrip()
     assert output.table([]) == []
 
 

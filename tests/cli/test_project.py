@@ -138,6 +138,15 @@ def test_plan_shows_tree_order_limits_and_critical_path(inside: Pilothouse, proj
     for word in ("build", "parallel", "512", "critical path", "Ship the greeting"):
         assert word in shown, word
     assert "parallel, parallel" not in shown
+
+
+def test_a_plan_fits_a_narrow_terminal(inside: Pilothouse, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "goal.yaml").write_text(GOAL, encoding="utf-8")
+    wide = inside("plan", "goal.yaml").out
+    monkeypatch.setattr("tui.cli.output.columns", lambda: 80)
+    narrow = inside("plan", "goal.yaml").out
+    assert max(map(len, wide.splitlines())) > 80, "into a pipe each task is one line"
+    assert max(map(len, narrow.splitlines()[2:])) <= 80
     assert [path.name for path in project.iterdir()] == ["goal.yaml"]
 
 

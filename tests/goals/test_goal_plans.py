@@ -93,3 +93,35 @@ def test_long_commands_are_cut() -> None:
     row = plan(parsed("goal: g\nrun: " + "x" * 500 + "\n")).tasks[0]
     assert len(row.does) == 72
     assert row.does.endswith("…")
+
+
+def test_a_gate_says_whom_or_what_it_waits_for() -> None:
+    view = plan(
+        parsed("""\
+        goal: g
+        tasks:
+          - {id: make, run: x, requires_approval: true}
+          - {id: where, gate: {kind: choice, question: Where to?, options: [here, there]}}
+          - {id: ci, gate: {kind: gh_ci, repo: o/r, pr: 12, deadline: 2h, poll: off}}
+          - {id: said, gate: {kind: webhook, name: deploy.done, key: k1}}
+          - {id: later, gate: {kind: timer, wait: 12h}}
+          - id: both
+            gate:
+              kind: all
+              gates:
+                - {kind: gh_review, repo: o/r, pr: 12}
+                - {kind: any, gates: [{kind: human_approval, question: Go?}, {kind: timer, wait: 1h}]}
+          - {id: quiet, gate: {kind: n_of, n: 1, gates: [{kind: webhook, name: a}, {kind: webhook, name: b}]}}
+        """)
+    )
+    rows = {row.key: (row.does, row.limits) for row in view.tasks}
+    assert rows["make"][1].endswith("idle 10m · its result waits for a person")
+    assert rows["where"] == ("asks: Where to? (here, there)", "no deadline · risk normal · changes go to make")
+    assert rows["ci"] == ("waits for CI of o/r#12", "2h, then fail · by signals only")
+    assert rows["said"] == ("waits for webhook deploy.done with key k1", "no deadline")
+    assert rows["later"] == ("waits for timer of 12h", "")
+    assert rows["both"] == (
+        "waits for all of: review of o/r#12, (any of: Go?, timer of 1h)",
+        "no deadline · risk normal · changes go to make",
+    )
+    assert rows["quiet"] == ("waits for 1 of: webhook a, webhook b", "no deadline")

@@ -12,6 +12,7 @@ from engine.model import (
     DecisionKind,
     DriverName,
     GoalState,
+    OnDeadline,
     Risk,
     RunState,
     TaskKind,
@@ -55,7 +56,9 @@ def _the_rest(engine: FrozenEngine) -> None:
 
 
 def _ship(engine: FrozenEngine) -> None:
-    wait = WaitingOn(kind="decision", id=D_SHIP, task="ship", label="Ship it?", until=NOON + timedelta(minutes=19))
+    wait = WaitingOn(
+        kind="decision", id=D_SHIP, task="t-ship000000", label="Ship it?", until=NOON + timedelta(minutes=19)
+    )
     engine.goals[SHIP] = goal(
         SHIP,
         "Ship the greeting",
@@ -139,7 +142,9 @@ def _ship_tasks(engine: FrozenEngine) -> None:
 def _ship_card(engine: FrozenEngine) -> None:
     tail = lines(["collecting ...", "warning: unused import os", "42 passed in 3.10s"], errors=(1,))
     engine.cards[D_SHIP] = DecisionCard(
-        decision=decision(D_SHIP, "Ship it?", risk=Risk.HIGH, deadline=NOON + timedelta(minutes=19)),
+        decision=decision(
+            D_SHIP, "Ship it?", risk=Risk.HIGH, deadline=NOON + timedelta(minutes=19), on_deadline=OnDeadline.FAIL
+        ),
         blocks=("publish", "announce"),
         diff=change(),
         last_run=engine.runs["r-build00000"],

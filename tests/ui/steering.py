@@ -29,10 +29,11 @@ async def at_the_keys(
     now: Callable[[], datetime] = lambda: NOON,
     keymap: dict[str, str] | None = None,
     remote: bool = False,
+    at: str | None = None,
 ) -> AsyncIterator["Seat"]:
     """The app, once it is live."""
     settings = Settings(ui=UiSettings(keymap=keymap or {}))
-    app = make_app(engine, settings=settings, now=now, remote=remote, blink=False)
+    app = make_app(engine, settings=settings, now=now, remote=remote, blink=False, at=at)
     async with app.run_test(size=size) as pilot:
         seat = Seat(app, pilot, engine)
         if engine.subscribe_error is None:

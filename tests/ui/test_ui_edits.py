@@ -43,6 +43,18 @@ async def test_brackets_lower_and_raise_the_priority_of_the_task_under_the_curso
         assert len(edits(engine)) == 2, "what is done is read-only"
 
 
+async def test_a_priority_at_its_bound_says_so_and_the_screen_lives() -> None:
+    engine = shop()
+    ref = pending(engine)
+    engine.tasks[ref] = engine.tasks[ref].model_copy(update={"priority": 1000})
+    async with at_the_keys(engine) as seat:
+        await on(seat, ref)
+        await seat.press("]")
+        await seat.until(lambda: "priority: Input should be less than or equal to 1000" in seat.toasts)
+        await seat.press("[")
+        await seat.until(lambda: engine.tasks[ref].priority == 999)
+
+
 async def test_b_shows_the_needs_and_sends_what_is_left_of_them() -> None:
     engine = shop()
     ref = pending(engine)

@@ -48,6 +48,14 @@ async def test_rows_say_state_in_a_glyph_and_a_word_with_progress_and_age() -> N
             assert words in seat.text, words
 
 
+async def test_a_screen_that_was_opened_on_a_goal_begins_with_the_cursor_there() -> None:
+    async with at_the_keys(shop(), at=NIGHT) as seat:
+        await laid_out(seat)
+        await seat.until(lambda: tree(seat).cursor == NIGHT)
+        await seat.press("k")
+        assert tree(seat).cursor != NIGHT, "the cursor is the reader's from then on"
+
+
 async def test_trees_come_when_a_goal_is_unfolded() -> None:
     engine = shop()
     engine.trees[OLD] = node(
@@ -141,7 +149,7 @@ async def test_details_are_a_screen_of_their_own_at_80_columns() -> None:
     engine = shop()
     async with at_the_keys(engine, NARROW) as seat:
         await laid_out(seat)
-        assert "Ship the greeting is waiting: decision d-32k9 of ship" in seat.text
+        assert "Ship the greeting is waiting: Ship it? (d-32k9)" in seat.text
         await seat.press("j", "j", "j", "j", "d")
         await seat.until(lambda: isinstance(seat.app.screen, DetailScreen))
         await seat.shows("waits for a human to answer d-32k9", "a answer")

@@ -39,6 +39,7 @@ from engine.api.notices import Notice, NoticeOutcome, Notices, NoticeView, Prese
 from engine.api.orders import GoalOrder, Orders, SandboxOrder
 from engine.api.plans import PlanTask, PlanView
 from engine.api.protocol import Engine
+from engine.api.refusals import mistakes, refusal
 from engine.api.requests import Answer, CreateGoal, LogQuery, StopMode
 from engine.api.sandboxes import ActivitySign, Pinned, SandboxOutcome, SandboxView
 from engine.api.schedules import AddSchedule, ScheduleOrder, Schedules, ScheduleView, StartView
@@ -123,4 +124,6 @@ __all__ = [
     "WaitingOn",
     "Why",
     "Word",
+    "mistakes",
+    "refusal",
 ]

@@ -4,12 +4,12 @@ import sqlite3
 from datetime import datetime
 
 from engine.api import WaitingOn
-from engine.dispatch.gates.words import gate_words
 from engine.dispatch.limits.cooldowns import COOLDOWNS, cooling
 from engine.dispatch.steps import DECISIONS, GATES, GOALS, RUNS, TASKS
 from engine.dispatch.tree.loading import load_graph
 from engine.errors import Unreadable
 from engine.events import EventType
+from engine.goals.gate_words import gate_words
 from engine.model import COMPOUND_GATES, HUMAN_GATES, GateKind, GoalState
 from engine.store import Tx
 from engine.store.rows import gate_from

@@ -5,8 +5,21 @@ from itertools import accumulate
 
 from engine.api import PlanTask, PlanView
 from engine.goals.drafts import ROOT
+from engine.goals.gate_words import gate_words
 from engine.goals.outline import Outline, end_of, start_of
-from engine.model import GoalSpec, Order, SandboxLimits, TaskKind, TaskSpec, TestersSpec, Then, VerdictKind
+from engine.model import (
+    HUMAN_GATES,
+    GateKind,
+    GateSpec,
+    GoalSpec,
+    Order,
+    SandboxLimits,
+    TaskKind,
+    TaskSpec,
+    TestersSpec,
+    Then,
+    VerdictKind,
+)
 from engine.model.destinations import EGRESS
 from engine.units import format_duration, format_size
 
@@ -101,7 +114,7 @@ def _does(task: TaskSpec) -> str:
     if task.merge is not None:
         return f"merge into {task.merge.into}"
     if task.gate is not None:
-        return _short(f"asks: {task.gate.question or f'May {task.title} pass?'}")
+        return _short(_gate(task.gate, task.title))
     if task.agent is not None:
         return _short(f"agent {task.agent}: {task.prompt}")
     if task.run is not None:
@@ -109,6 +122,35 @@ def _does(task: TaskSpec) -> str:
     require = "" if task.require == "all" else f", {task.require} of them must be done"
     testers = "" if task.testers is None else f", {_testers(task.testers)}"
     return f"{len(task.tasks)} {'task' if len(task.tasks) == 1 else 'tasks'}, {task.order}{require}{testers}"
+
+
+def _gate(gate: GateSpec, title: str) -> str:
+    """`asks: Ship it?`, `waits for CI of o/r#12`, `waits for any of: …`."""
+    if gate.kind in HUMAN_GATES:
+        options = f" ({', '.join(gate.options)})" if gate.options else ""
+        return f"asks: {gate.question or f'May {title} pass?'}{options}"
+    return f"waits for {_members(gate)}"
+
+
+def _members(gate: GateSpec) -> str:
+    if not gate.gates:
+        return gate_words(gate)
+    inner = (f"({_members(member)})" if member.gates else _members(member) for member in gate.gates)
+    return f"{gate.n if gate.kind is GateKind.N_OF else gate.kind} of: {', '.join(inner)}"
+
+
+def _asks(gate: GateSpec) -> bool:
+    return gate.kind in HUMAN_GATES or any(map(_asks, gate.gates))
+
+
+def _gate_limits(gate: GateSpec) -> Iterator[str]:
+    """Its deadline and, where a person may be asked, how much hangs on the answer."""
+    if gate.kind is not GateKind.TIMER:
+        yield f"{format_duration(gate.deadline)}, then {gate.on_deadline}" if gate.deadline else "no deadline"
+    if _asks(gate):
+        yield f"risk {gate.risk}"
+    if not gate.poll:
+        yield "by signals only"
 
 
 def _testers(testers: TestersSpec) -> str:
@@ -125,10 +167,9 @@ def _short(text: str) -> str:
 
 def _limits(task: TaskSpec) -> str:
     if task.gate is not None:
-        gate = task.gate
-        ends = f"{format_duration(gate.deadline)}, then {gate.on_deadline}" if gate.deadline else "no deadline"
-        changes = [f"changes go to {gate.rework}"] if gate.rework and task.on_reject is None else []
-        return " · ".join([ends, f"risk {gate.risk}", *changes, *_judged(task)])
+        changed = task.gate.rework if _asks(task.gate) and task.on_reject is None else None
+        changes = [f"changes go to {changed}"] if changed else []
+        return " · ".join([*_gate_limits(task.gate), *changes, *_judged(task)])
     if not task.sandboxed:
         return "by the engine" if task.merge is not None else f"on failure {task.on_failure}"
     limits = task.sandbox
@@ -141,6 +182,8 @@ def _limits(task: TaskSpec) -> str:
         words.append(f"image {limits.image}")
     if task.retries:
         words.append(f"{task.retries} {'retry' if task.retries == 1 else 'retries'}")
+    if task.requires_approval:
+        words.append("its result waits for a person")
     return " · ".join([*words, *_judged(task)])
 
 

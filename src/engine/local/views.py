@@ -7,11 +7,11 @@ from datetime import datetime
 
 from engine.api import DecisionView, GoalView, RunView, SandboxView, TaskView, TreeNode
 from engine.dispatch.decisions.noting import notes_of
-from engine.dispatch.gates.words import gate_words
 from engine.dispatch.limits.budget_rows import BUDGETS
 from engine.dispatch.runs.pinned import occupants
 from engine.dispatch.waiting import is_waiting, waiting_on
 from engine.errors import ExitCode, Unreadable
+from engine.goals.gate_words import gate_words
 from engine.local.blocking import HeldUp
 from engine.local.budgets import budget_views
 from engine.local.contacts import contacts_of

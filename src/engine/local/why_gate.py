@@ -3,7 +3,7 @@
 import sqlite3
 from datetime import datetime
 
-from engine.dispatch.gates.words import gate_words
+from engine.goals.gate_words import gate_words
 from engine.model import COMPOUND_GATES, HUMAN_GATES, GateKind, GateRecord, GateState
 from engine.store import named_queries
 from engine.store.rows import gate_from

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_jsonable_python
 from starlette.exceptions import HTTPException
 
+from engine.api.refusals import PREFIX
 from engine.errors import (
     Invalid,
     NotFound,
@@ -71,10 +72,11 @@ async def on_pilothouse_error(_request: Request, error: Exception) -> Response:
 async def on_validation_error(_request: Request, error: Exception) -> Response:
     """400 for a body that is no JSON, 422 for one that does not fit the model. Values are not echoed."""
     assert isinstance(error, RequestValidationError)
-    rows = [{"where": _place(row["loc"]), "what": str(row["msg"])} for row in error.errors()]
+    rows = [{"where": _place(row["loc"]), "what": str(row["msg"]).removeprefix(PREFIX)} for row in error.errors()]
     no_json = any(row["type"] == "json_invalid" for row in error.errors())
     message = "; ".join(f"{row['where']}: {row['what']}" for row in rows[:SHOWN])
-    hint = "send JSON with `content-type: application/json`; /openapi.json has the models"
+    unread = no_json or any(row["loc"] == ("body",) for row in error.errors())
+    hint = f"{'send JSON with `content-type: application/json`; ' if unread else ''}/openapi.json has the models"
     return respond(problem_of(Invalid(message, hint=hint, details={"errors": rows}), 400 if no_json else 422))
 
 

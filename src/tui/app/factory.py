@@ -16,10 +16,11 @@ def make_app(
     remote: bool = False,
     reread: Callable[[], Settings] | None = None,
     blink: bool = True,
+    at: str | None = None,
 ) -> PilothouseApp:
     """The app over an engine. `remote`: the engine belongs to somebody else; `blink` False: nothing moves by itself;
-    `reread`: the settings of this machine as they are at that moment.
+    `reread`: the settings of this machine as they are at that moment; `at`: the goal the cursor begins on.
 
     Raises Invalid for an unknown theme or a keymap that cannot be.
     """
-    return PilothouseApp(engine, settings, now, remote=remote, blink=blink, reread=reread)
+    return PilothouseApp(engine, settings, now, remote=remote, blink=blink, reread=reread, at=at)

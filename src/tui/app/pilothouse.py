@@ -61,6 +61,7 @@ class PilothouseApp(Rereading, Ways):
         remote: bool,
         blink: bool,
         reread: Callable[[], Settings] | None = None,
+        at: str | None = None,
     ) -> None:
         super().__init__()
         self.remote = remote
@@ -72,7 +73,7 @@ class PilothouseApp(Rereading, Ways):
         self.deck = Deck(feed, ballot, self.guard, now, self.edit_text, _operator(), blink)
         self.chosen_keys = check_keymap(settings.ui.keymap)
         self.set_keymap(self.chosen_keys)
-        self.add_mode("goals", lambda: GoalsScreen(self.deck))
+        self.add_mode("goals", lambda: GoalsScreen(self.deck, at))
         self.add_mode("decisions", lambda: DecisionsScreen(self.deck))
         self.add_mode("logs", lambda: LogsScreen(self.deck))
         self.add_mode("sandboxes", lambda: SandboxesScreen(self.deck))

@@ -81,7 +81,7 @@ def request(what: Said, version: int, *, content: str | None = None, shown: floa
     """The answer, or the snooze, to this version; Invalid where something is missing."""
     from pydantic import ValidationError
 
-    from engine.api import Answer, Snooze
+    from engine.api import Answer, Snooze, mistakes
     from engine.model import AnswerKind
 
     if not what.complete:
@@ -97,7 +97,7 @@ def request(what: Said, version: int, *, content: str | None = None, shown: floa
             fields=dict(what.fields), by=operator(), via="cli", content=content, shown_seconds=shown,
         )  # fmt: skip
     except ValidationError as error:
-        raise Invalid("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())) from error
+        raise Invalid(mistakes(error)) from error
 
 
 def ask(card: "DecisionCard", what: Said) -> "Answer | Snooze":

@@ -132,7 +132,7 @@ def why_lines(why: Why) -> Iterator[str]:
         if reason not in one_line(why.summary):
             yield f"  - {reason}"
     for line in why.last_lines:
-        yield f"  │ {one_line(line)}"
+        yield f"  │ {clean(line).expandtabs(4).rstrip()}"
 
 
 def sandbox_lines(live: Sequence[SandboxView]) -> list[str]:
@@ -173,18 +173,18 @@ def decision_lines(pending: Sequence[DecisionView]) -> list[str]:
     if not pending:
         return []
     now = datetime.now(UTC)
-    rows = [("ID", "VERSION", "RISK", "KIND", "QUESTION", "GOAL/TASK", "AGE", "DUE", "BLOCKS")]
+    rows = [("ID", "VERSION", "RISK", "KIND", "GOAL/TASK", "AGE", "DUE", "BLOCKS", "QUESTION")]
     rows += [
         (
             d.id,
             str(d.version),
             d.risk.value,
             d.kind.value,
-            one_line(d.question),
             f"{d.goal}/{one_line(d.task_key)}",
             ago(d.opened_at, now),
             until(d.deadline, now) or "–",
             str(d.blocks),
+            one_line(d.question),
         )
         for d in pending
     ]
@@ -196,7 +196,7 @@ def card_lines(card: DecisionCard) -> Iterator[str]:
     d = card.decision
     now = datetime.now(UTC)
     yield paint(one_line(d.question, visible=True), "bold")
-    due = f", due {until(d.deadline, now)}" if d.deadline else ""
+    due = f", due {until(d.deadline, now)}, then {d.on_deadline or 'nothing'}" if d.deadline else ""
     risk = paint(f"risk {d.risk.value}", "red") if d.risk is Risk.HIGH else f"risk {d.risk.value}"
     yield f"{d.id} v{d.version} · {d.kind.value} · {risk} · opened {ago(d.opened_at, now)} ago{due}"
     yield f"{one_line(d.goal_title, visible=True)} › {one_line(d.task_key, visible=True)}"

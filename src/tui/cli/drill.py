@@ -2,21 +2,17 @@
 
 import asyncio
 import json
-import os
-import signal
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 from engine.local.finding import Finding
 from engine.local.project import ProjectPaths
 from engine.local.store_check import store_damage
 from engine.settings import Settings
-from tui.program import own_command
+from tui.cli.scratch import PATIENCE, Drill, NotHeld, held
 
-PATIENCE = 120.0  # seconds one command may take, and what is waited for may take to come
 ANSWER = 5.0  # seconds in which an engine answers while a sandbox prints without end
 LOG_LIMIT, PRINTED = 64 * 1024, 100_000
 GATED = """\
@@ -56,73 +52,6 @@ tasks:
 """
 
 
-class NotHeld(Exception):
-    """A promise that was broken, in words."""
-
-
-class Drill:
-    """The scratch project and the command on it."""
-
-    def __init__(self, folder: Path, runtime: str) -> None:
-        self.paths = ProjectPaths(folder)
-        self._runtime = runtime
-
-    async def ask(self, *words: str) -> tuple[int, Any]:
-        """A verb's exit code and its JSON answer; of one that streams, the last line."""
-        argv = own_command("--project", str(self.paths.root), "--json", *words)
-        process = await asyncio.create_subprocess_exec(
-            *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-        )
-        try:
-            async with asyncio.timeout(PATIENCE):
-                out, _ = await process.communicate()
-        except TimeoutError as error:
-            raise NotHeld(f"`pilothouse {words[0]}` did not end within {PATIENCE:g} s") from error
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        code = process.returncode or 0
-        text = out.decode(errors="replace").strip()
-        try:
-            return code, json.loads(text)
-        except ValueError:
-            return code, [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-
-    async def run(self, source: str, *words: str) -> tuple[int, Any]:
-        """Run a goal without a screen."""
-        file = self.paths.root / "goal.yaml"
-        await asyncio.to_thread(file.write_text, source)
-        return await self.ask("run", str(file), "--runtime", self._runtime, "--allow-unconfined", *words)
-
-    async def goal(self) -> dict[str, Any]:
-        """The newest goal, with its tree."""
-        goals = (await self.ask("status"))[1]["goals"]
-        newest = max(goals, key=lambda goal: goal["created_at"])
-        return {**newest, "tree": (await self.ask("tree", newest["id"]))[1]}
-
-    async def alive(self) -> dict[str, Any]:
-        """The one sandbox that runs, once it does."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            for box in (await self.ask("sandboxes"))[1]:
-                if box["state"] == "running":
-                    found: dict[str, Any] = box
-                    return found
-        raise NotHeld("its sandbox did not start")
-
-    async def kill_engine(self) -> None:
-        """SIGKILL: no chance to tidy up."""
-        engine = (await self.ask("status"))[1]["engine"]
-        held(engine["state"] == "running", "its engine does not run")  # another pid would be somebody else's by now
-        os.kill(engine["pid"], signal.SIGKILL)
-
-
-def held(fact: bool, otherwise: str) -> None:
-    if not fact:
-        raise NotHeld(otherwise)
-
-
 async def gates(drill: Drill) -> str:
     code, _ = await drill.run(GATED, "--no-ui", "--on-gate", "fail")
     held(code == 5, f"a run with an open gate ended with {code}")
@@ -148,12 +77,13 @@ async def signals(drill: Drill) -> str:
     _, stray = await drill.ask("signal", "webhook", "name=drill.other")
     held(stray == {"matched": [], "queued": True}, f"a signal for another gate did {stray}")
     await drill.kill_engine()
-    await drill.ask("--no-ui", "--until", "idle")
-    held((await drill.goal())["state"] == "active", "its gate did not wait over kill -9")
-    _, right = await drill.ask("signal", "webhook", "name=drill.done")
-    held(len(right["matched"]) == 1, f"its own signal did {right}")
-    await drill.ask("--no-ui", "--until", "idle")
-    held((await drill.goal())["state"] == "done", "its own signal did not let it through")
+    async with drill.served():  # `--until idle` would wait for the signal
+        waiting = await drill.goal()
+        held(waiting["state"] == "active", "its gate did not wait over kill -9")
+        _, right = await drill.ask("signal", "webhook", "name=drill.done")
+        held(len(right["matched"]) == 1, f"its own signal did {right}")
+        code, _ = await drill.ask("wait", waiting["id"], "--for", "done", "--timeout", f"{PATIENCE / 2:g}s")
+        held(code == 0, "its own signal did not let it through")
     return "a stray signal was kept and opened nothing; over kill -9, its own one opened the gate"
 
 

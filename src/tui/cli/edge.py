@@ -78,8 +78,9 @@ def _leaves(error: Exception) -> Iterator[Exception]:
 
 
 def _describe(error: Exception, call: Call) -> Problem:
-    if isinstance(error, PilothouseError):
-        return Problem(error.code, error.message, error.exit_code, error.hint, error.details)
+    known = _foreseen(error)
+    if known is not None:
+        return Problem(known.code, known.message, known.exit_code, known.hint, known.details)
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx is not None else "pilothouse"
         return Problem("usage", " ".join(error.format_message().split()), ExitCode.USAGE, f"{path} --help")
@@ -91,6 +92,15 @@ def _describe(error: Exception, call: Call) -> Problem:
         place = f"{error.filename}: " if error.filename else ""
         return Problem("unavailable", f"{place}{error.strerror or error}", ExitCode.UNAVAILABLE, hint)
     return Problem("internal", f"{type(error).__name__}: {error}", ExitCode.TASK_FAILED, hint)
+
+
+def _foreseen(error: Exception) -> PilothouseError | None:
+    """An error with words of its own; a request that does not fit what it is for is wrong usage."""
+    if isinstance(error, PilothouseError) or not isinstance(error, ValueError):
+        return error if isinstance(error, PilothouseError) else None
+    from engine.api import refusal
+
+    return refusal(error)
 
 
 def _record(error: Exception, call: Call) -> Path | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 IN_BROWSER = "textual.drivers.web_driver:WebDriver"  # what textual-serve sets TEXTUAL_DRIVER to
+NARROWEST = 24  # cells a folded column has at least
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
 
@@ -102,8 +104,14 @@ def paint(text: str, *styles: str, stream: TextIO | None = None) -> str:
     return f"\x1b[{';'.join(STYLES[style] for style in styles)}m{text}\x1b[0m"
 
 
+def columns() -> int | None:
+    """Cells in a line of the terminal that the data goes to; None for a file or a pipe, where lines have no end."""
+    return shutil.get_terminal_size().columns if on_terminal() else None
+
+
 def table(rows: Iterable[Sequence[str]]) -> list[str]:
-    """Rows as lines with aligned columns, by the width a terminal gives each character; the last column is free."""
+    """Rows with aligned columns, by the width a terminal gives each character. The last column is free: on a terminal
+    it is folded beside the others, or where they leave no room, under them."""
     from rich.cells import cell_len
 
     kept = [list(row) for row in rows]
@@ -111,5 +119,31 @@ def table(rows: Iterable[Sequence[str]]) -> list[str]:
     lines = []
     for row in kept:
         cells = [cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=False)]
-        lines.append("  ".join([*cells, row[-1]]).rstrip())
+        lines.append(_folded("  ".join([*cells, ""]), row[-1]).rstrip())
     return lines
+
+
+def _folded(before: str, text: str) -> str:
+    from rich.cells import cell_len
+
+    end, taken = columns(), cell_len(before)
+    if end is None or taken + cell_len(text) <= end:
+        return before + text
+    beside = end - taken >= NARROWEST
+    indent = " " * (taken if beside else 4)
+    lines = _wrapped(text, max(NARROWEST, end - len(indent)))
+    return (before if beside else f"{before.rstrip()}\n{indent}") + f"\n{indent}".join(lines)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Broken between words, or within one that is wider than a line."""
+    from rich.cells import cell_len, chop_cells
+
+    lines = [""]
+    for word in text.split(" "):
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if cell_len(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines += chop_cells(word, width)
+    return [line for line in lines if line]

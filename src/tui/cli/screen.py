@@ -31,9 +31,8 @@ async def show_screen(call: Call, request: "CreateGoal | None" = None) -> ExitCo
     from engine.api import StopMode
 
     async with seat_for(call) as seat:
-        if request is not None:
-            await seat.engine.create_goal(request)
-        parting = await _show(call, seat)
+        goal = await seat.engine.create_goal(request) if request is not None else None
+        parting = await _show(call, seat, at=goal.id if goal is not None else None)
         if seat.own is None:
             if parting.mode in (StopMode.DRAIN, StopMode.STOP):
                 await seat.engine.stop(parting.mode)
@@ -65,13 +64,14 @@ async def _leave_with(engine: "LocalEngine | None", leave: "Callable[[StopMode],
         leave(StopMode.STOP)
 
 
-async def _show(call: Call, seat: Seat) -> _Parting:
-    """SIGTERM drains an engine of our own; a terminal that is closed lets it go on. Another's engine is left alone."""
+async def _show(call: Call, seat: Seat, at: str | None) -> _Parting:
+    """Show it, with the cursor on the goal `at`. SIGTERM drains an engine of our own; a terminal that is closed lets it
+    go on. Another's engine is left alone."""
     from engine.api import StopMode
     from tui.app import make_app
 
     reread = None if call.engine is not None else call.source.load
-    app = make_app(seat.engine, settings=call.settings, remote=seat.own is None, reread=reread)
+    app = make_app(seat.engine, settings=call.settings, remote=seat.own is None, reread=reread, at=at)
     parting = _Parting()
 
     def leave(mode: StopMode) -> None:

@@ -1,5 +1,6 @@
 """Verbs about agents in their sandboxes: agents, leases, lease, message, checkpoints, fork."""
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -10,9 +11,13 @@ from tui.cli.output import put, put_json, say, table
 from tui.cli.session import engine_for, look, running_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from datetime import datetime
 
     from engine.api.agents import AgentView, CheckpointView, LeaseView
+
+AGENTS = ("RUN", "TASK", "ROLE", "STATE", "LOAD", "SEEN", "DOES")
+LEASES = ("NAME", "HOLDER", "FENCE", "UNTIL", "WAITING")
+CHECKPOINTS = ("ID", "TASK", "VERSION", "SIZE", "AT", "NAME")
 
 
 @verb("agents")
@@ -23,7 +28,7 @@ async def agents(call: Call, goal: str | None) -> ExitCode | None:
     if call.as_json:
         put_json(found)
     else:
-        _rows([_agent(agent) for agent in found], "no agent is live")
+        _rows(AGENTS, map(_agent, found), "no agent is live")
     return None
 
 
@@ -34,7 +39,7 @@ async def leases(call: Call) -> ExitCode | None:
     if call.as_json:
         put_json(found)
     else:
-        _rows([_lease(lease) for lease in found], "nothing is held")
+        _rows(LEASES, map(_lease, found), "nothing is held")
     return None
 
 
@@ -57,7 +62,7 @@ async def lease(call: Call, what: str, name: str, force: bool, reason: str) -> E
     if call.as_json:
         put_json(view)
     else:
-        _rows([_lease(view)], "")
+        _rows(LEASES, [_lease(view)], "")
     return None
 
 
@@ -166,11 +171,12 @@ def _tell(call: Call, views: "Sequence[CheckpointView]") -> None:
     if call.as_json:
         put_json(views)
     else:
-        _rows([_checkpoint(view) for view in views], "no checkpoint is kept")
+        _rows(CHECKPOINTS, map(_checkpoint, views), "no checkpoint is kept")
 
 
-def _rows(rows: list[list[str]], nothing: str) -> None:
-    for line in table(rows) or [nothing]:
+def _rows(head: Sequence[str], rows: Iterable[Sequence[str]], nothing: str) -> None:
+    kept = list(rows)
+    for line in table([head, *kept]) if kept else [nothing]:
         put(line)
 
 
@@ -183,13 +189,19 @@ def _agent(agent: "AgentView") -> list[str]:
 def _lease(lease: "LeaseView") -> list[str]:
     holder = "free" if lease.run is None else f"{_clean(lease.task_key or '')} ({lease.run})"
     queue = ", ".join(_clean(waiter.task_key) for waiter in lease.waiters)
-    until = "" if lease.expires_at is None else f"until {lease.expires_at:%H:%M:%S}"
-    return [_clean(lease.name), holder, f"#{lease.fence or '-'}", until, f"waiting: {queue}" if queue else ""]
+    until = "" if lease.expires_at is None else _hour(lease.expires_at)
+    return [_clean(lease.name), holder, f"#{lease.fence or '-'}", until, queue]
 
 
 def _checkpoint(view: "CheckpointView") -> list[str]:
-    version = f"version {view.version} of {view.current}"
-    return [str(view.id), _clean(view.task_key), _clean(view.name), version, f"{view.size} B", f"{view.at:%H:%M:%S}"]
+    version = f"{view.version} of {view.current}"
+    return [str(view.id), _clean(view.task_key), version, f"{view.size} B", _hour(view.at), _clean(view.name)]
+
+
+def _hour(at: "datetime") -> str:
+    from tui.formats import hour
+
+    return hour(at)
 
 
 def _clean(text: str) -> str:

@@ -72,7 +72,10 @@ async def _list(call: Call, limit: int) -> None:
     if call.as_json:
         put_json(found)
         return
-    for line in table(_row(view) for view in found):
+    if not found:
+        say("nothing was sent yet")
+        return
+    for line in table([("AT", "THROUGH", "STATE", "ABOUT", "STAGE", "TOLD"), *map(_row, found)]):
         put(line)
 
 

@@ -119,7 +119,7 @@ def _draft(
 ) -> "RuleDraft":
     from pydantic import ValidationError
 
-    from engine.api import RuleDraft
+    from engine.api import RuleDraft, mistakes
 
     if kind is None or effect is None:
         raise Invalid("a rule needs --kind and --effect")
@@ -131,4 +131,4 @@ def _draft(
     try:
         return RuleDraft.model_validate(values)
     except ValidationError as error:
-        raise Invalid("; ".join(str(e["msg"]).removeprefix("Value error, ") for e in error.errors())) from error
+        raise Invalid(mistakes(error)) from error

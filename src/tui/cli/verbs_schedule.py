@@ -120,6 +120,7 @@ def _tell(told: "ScheduleView", words: str, *, gone: bool) -> None:
 def _terms(given: Sequence[str], said: dict[str, object]) -> "ScheduleTerms":
     from pydantic import ValidationError
 
+    from engine.api import mistakes
     from engine.model.schedules import ScheduleTerms
     from tui.cli.goalfile import variables
 
@@ -127,7 +128,4 @@ def _terms(given: Sequence[str], said: dict[str, object]) -> "ScheduleTerms":
     try:
         return ScheduleTerms.model_validate({**values, "vars": variables(given)})
     except ValidationError as error:
-        rows = [str(row["msg"]).removeprefix("Value error, ") for row in error.errors()]
-        places = [".".join(map(str, row["loc"])) for row in error.errors()]
-        raise Invalid("; ".join(f"{place}: {row}" if place else row for place, row in zip(places, rows, strict=True)),
-                      hint="docs/schedules.md") from error  # fmt: skip
+        raise Invalid(mistakes(error), hint="docs/schedules.md") from error

@@ -54,7 +54,7 @@ async def signal(
 def _signal(kind: str, fields: tuple[str, ...], status: str, key: str | None, gate: str | None) -> "Signal":
     from pydantic import ValidationError
 
-    from engine.api import Signal
+    from engine.api import Signal, mistakes
     from engine.model import GateKind
 
     if kind not in set(GateKind):
@@ -73,8 +73,7 @@ def _signal(kind: str, fields: tuple[str, ...], status: str, key: str | None, ga
     try:
         return Signal.model_validate({**said, "data": data})
     except ValidationError as error:
-        rows = [f"{'.'.join(str(part) for part in row['loc'])}: {row['msg']}".lstrip(": ") for row in error.errors()]
-        raise Invalid("; ".join(rows), hint="`pilothouse signal --help`") from error
+        raise Invalid(mistakes(error), hint="`pilothouse signal --help`") from error
 
 
 def _tell(call: Call, outcome: "SignalOutcome") -> None:

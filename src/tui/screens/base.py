@@ -8,6 +8,7 @@ from textual.binding import BindingType
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Button
 
+from engine.api import refusal
 from engine.errors import PilothouseError
 from tui.actions import Action, Scope, bindings, by_id, display
 from tui.formats import clean
@@ -37,8 +38,11 @@ class Working(Screen[Any]):
     async def _caught(self, job: Job, *arguments: object) -> None:
         try:
             await job(*arguments)
-        except PilothouseError as error:
-            self.tell(error)
+        except (PilothouseError, ValueError) as error:
+            known = error if isinstance(error, PilothouseError) else refusal(error)
+            if known is None:
+                raise
+            self.tell(known)
 
     def offers(self, action: str) -> bool:
         """Whether an action that would only say why it cannot be done is hinted at all the same."""

@@ -10,6 +10,7 @@ from engine.errors import NotFound
 from tui.actions import Scope, bindings
 from tui.formats import plural
 from tui.messages import Overview, ShowLogs
+from tui.screens.deck import Deck
 from tui.screens.detail import DetailScreen
 from tui.screens.goal_keys import GoalKeys
 from tui.themes import Line, Tone
@@ -28,6 +29,11 @@ class GoalsScreen(GoalKeys):
 
     NAME = "goals"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.GOALS)]
+
+    def __init__(self, deck: Deck, at: str | None = None) -> None:
+        """With the cursor on the goal `at` once that is known."""
+        super().__init__(deck)
+        self.wanted_goal = at
 
     def body(self) -> ComposeResult:
         with Container(id="split"):

@@ -30,9 +30,9 @@ class KeyRows(Rows):
         aside = 22 if width > 90 else 0
         danger = _DANGER[action.danger]
         return [
-            (fit(keys, 16), Tone.KEY),
+            (f"{fit(keys, 15)} ", Tone.KEY),
             (fit(action.scope.value, 11), Tone.FAINT),
-            (fit(action.help, max(10, width - 27 - aside - 11)), Tone.PLAIN),
+            (f"{fit(action.help, max(10, width - 28 - aside - 11))} ", Tone.PLAIN),
             (fit(danger, 11), Tone.WARN),
             (fit(verb, aside), Tone.DIM),
         ]

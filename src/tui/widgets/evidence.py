@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from rich.cells import cell_len
+
 from engine.api import DecisionCard, DecisionView, LogLine
 from engine.model import Stream
 from tui.formats import ago, clean, hour, one_line, other_side, plural, run_word, short, shorten, until
@@ -14,25 +16,26 @@ from tui.widgets.lines import fold
 
 QUESTION = 20_000  # characters of a question that are painted; the rest is announced
 ROWS = 2  # of a question in the head of its card
+RISK = 12  # cells of `risk: normal`, to the right of the question
 
 
 def facts(card: DecisionCard, width: int, now: datetime) -> list[Line]:
     """The head of a card: everything but the change itself."""
     decision = card.decision
-    question = fold(_question(decision), width - 12)
+    question = fold(_question(decision), width - RISK - 2)
     lines: list[Line] = list(question[:ROWS])
     if len(question) > ROWS:
         lines.append([("the whole question stands with the change", Tone.WARN)])
-    risk: Piece = (f"risk: {decision.risk}".rjust(12), RISK_TONES[decision.risk])
-    used = sum(len(text) for text, _ in lines[0])
-    lines[0] = [*lines[0], (" " * max(0, width - 12 - used), Tone.PLAIN), risk]
+    risk: Piece = (f"risk: {decision.risk}".rjust(RISK), RISK_TONES[decision.risk])
+    used = sum(cell_len(text) for text, _ in lines[0])
+    lines[0] = [*lines[0], (" " * max(0, width - RISK - used), Tone.PLAIN), risk]
     lines += fold(
         [
             (shorten(one_line(decision.goal_title, visible=True), width // 2), Tone.PLAIN),
             (" › ", Tone.FAINT),
             (shorten(one_line(decision.task_key, visible=True), width // 2 - 4), Tone.PLAIN),
             (f" · opened {ago(decision.opened_at, now)} ago", Tone.DIM),
-            (f" · due {until(decision.deadline, now)}" if decision.deadline else " · no deadline", Tone.DIM),
+            (f" · {_due(decision, now)}", Tone.DIM),
         ],
         width,
     )
@@ -55,6 +58,14 @@ def facts(card: DecisionCard, width: int, now: datetime) -> list[Line]:
             width,
         )
     return lines
+
+
+def _due(decision: DecisionView, now: datetime) -> str:
+    """`due in 19m, then fail`: what happens at its deadline when nobody answers."""
+    if decision.deadline is None:
+        return "no deadline"
+    then = f", then {decision.on_deadline}" if decision.on_deadline else ""
+    return f"due {until(decision.deadline, now)}{then}"
 
 
 def _question(decision: DecisionView) -> Line:
@@ -105,7 +116,7 @@ def beside(card: DecisionCard, width: int, now: datetime) -> list[Line]:
 def change(card: DecisionCard, width: int, now: datetime, pick: Pick = UNPICKED, *, output: bool = True) -> Painted:
     """What is asked in full, the change and, under it, the last output."""
     head: list[Line] = []
-    question = fold(_question(card.decision), width - 12)
+    question = fold(_question(card.decision), width - RISK - 2)
     if len(question) > ROWS:
         head += [rule("the whole question", width), *question, []]
     for part in (asked(card.decision, width, pick), discussion(card, width, now)):

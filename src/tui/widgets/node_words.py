@@ -41,7 +41,8 @@ def _goal_sentence(goal: GoalView | None) -> Line:
     if goal.waiting_on:
         waits = goal.waiting_on[0]
         more = f" and {plural(len(goal.waiting_on) - 1, 'more')}" if len(goal.waiting_on) > 1 else ""
-        line.append((f": {waits.kind} {short(waits.id)} of {one_line(waits.task)}{more}", Tone.DIM))
+        asked = f" ({short(waits.id)})" if waits.kind == "decision" else ""
+        line.append((f": {one_line(waits.label)}{asked}{more}", Tone.DIM))
     elif goal.cause:
         line.append((f": {one_line(goal.cause)}", Tone.DIM))
     return line
