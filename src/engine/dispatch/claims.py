@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.dispatch.limits.agents import Profiles, take_agent
 from engine.dispatch.limits.breaker import Breaker
-from engine.dispatch.limits.memory import MemoryRoom, take_memory
+from engine.dispatch.limits.memory import MemoryRoom, MemoryShort, lack
 from engine.dispatch.limits.outage import SUBJECT, admit, breaker_from
 from engine.dispatch.orders.switch import FACT, require_position_on
 from engine.dispatch.runs.pinned import take_pinned
@@ -17,7 +17,7 @@ from engine.dispatch.tree.moves import move_all, require_state
 from engine.errors import Conflict, NotFound
 from engine.events import EventType
 from engine.ids import IdSource, Kind, sandbox_name
-from engine.model import DriverName, GoalRecord, GoalState, RunRecord, RunState, TaskRecord, TaskState
+from engine.model import BreakerState, DriverName, GoalRecord, GoalState, RunRecord, RunState, TaskRecord, TaskState
 from engine.store import Tx, named_queries
 from engine.store.rows import columns_of, goal_from, task_from
 
@@ -71,6 +71,7 @@ def claim_all(tx: Tx, wanted: Sequence[Wanted], limits: Limits, ids: IdSource, e
     found = {row["id"]: columns_of(row) for row in rows}
     desk = _Desk(tx, limits, ids, engine)
     claims = [desk.claim(found.get(each.task), each) for each in wanted]
+    desk.store()
     move_all(tx, [(found[won.task.id], won.run.id) for won in claims], TaskState.CLAIMED)
     for run in (won.run for won in claims):
         tx.emit(EventType.RUN_CREATED, goal=run.goal, task=run.task, run=run.id, n=run.n, driver=run.driver,
@@ -79,17 +80,22 @@ def claim_all(tx: Tx, wanted: Sequence[Wanted], limits: Limits, ids: IdSource, e
 
 
 class _Desk:
-    """Gives runs to tasks of one transaction: what is the same for all is read once, each run counts for the next."""
+    """Gives runs to tasks of one transaction: what is the same for all is read once, each run counts for the next.
+
+    Runs are stored side by side, at the latest before the store is asked about runs again.
+    """
 
     def __init__(self, tx: Tx, limits: Limits, ids: IdSource, engine: str) -> None:
         self._tx, self._limits, self._ids, self._engine = tx, limits, ids, engine
         self._goals: dict[str, GoalRecord] = {}
         self._live: int | None = None
         self._live_of: dict[str, int] = {}
+        self._memory: int | None = None
+        self._given: list[tuple[object, ...]] = []
         self._breaker: Breaker | None = None
 
     def claim(self, row: dict[str, Any] | None, wanted: Wanted) -> Claimed:
-        """Check everything that may keep this task from starting, and store its run."""
+        """Check everything that may keep this task from starting, and give it a run."""
         if row is None:
             raise NotFound(f"no task {wanted.task}")
         require_position_on(row["switch"])
@@ -101,14 +107,21 @@ class _Desk:
             raise Conflict(f"{task.key} needs {row['unmet']}")
         driver = DriverName.ENGINE if task.spec.merge is not None else DriverName(goal.runtime)
         self._take_room(goal, driver)
-        take_agent(self._tx, task.spec, self._limits.agents)
-        take_pinned(self._tx, goal.id, task.spec)
+        if task.spec.agent is not None or task.spec.pin is not None:
+            self.store()
+            take_agent(self._tx, task.spec, self._limits.agents)
+            take_pinned(self._tx, goal.id, task.spec)
         require_state(row, (TaskState.PENDING,))
         run, memory = self._ids(Kind.RUN), None
         if driver is not DriverName.ENGINE:
             memory = task.spec.sandbox.memory
             self._admit(run, memory, row["breaker"])
-        return Claimed(goal, task, self._store(run, task, driver, memory, row["pin"]))
+        return Claimed(goal, task, self._give(run, task, driver, memory, row["pin"]))
+
+    def store(self) -> None:
+        """Insert the runs that were given."""
+        self._tx.rows(RUNS["insert"], self._given)
+        self._given = []
 
     def _startable(self, goal: str) -> GoalRecord:
         if goal not in self._goals:
@@ -123,7 +136,7 @@ class _Desk:
         limit, own = self._limits.max_parallel, goal.policy.max_parallel
         if driver is not DriverName.ENGINE:
             if self._live is None:
-                self._live = _count(self._tx, RUNS["count_live"], {})
+                self._live = self._count("count_live")
             if self._live >= limit:
                 raise CapReached(f"{limit} runs are live: the engine's cap")
             if own is not None and own < limit:  # else the engine's own cap binds first
@@ -134,26 +147,39 @@ class _Desk:
 
     def _require_room_in(self, goal: str, own: int) -> None:
         if goal not in self._live_of:
-            self._live_of[goal] = _count(self._tx, RUNS["count_live_of_goal"], {"goal": goal})
+            self._live_of[goal] = self._count("count_live_of_goal", goal=goal)
         if self._live_of[goal] >= own:
             raise CapReached(f"{own} runs of {goal} are live: the goal's cap")
 
     def _admit(self, run: str, memory: int, breaker: str | None) -> None:
         if self._breaker is None:
             self._breaker = breaker_from(breaker)
+        if self._breaker.state is not BreakerState.CLOSED:
+            self.store()  # its probe may be one of them
         self._breaker = admit(self._tx, run, self._limits.probation, self._breaker)
         if self._limits.memory is not None:
-            take_memory(self._tx, memory, self._limits.memory)
+            self._take_memory(memory, self._limits.memory)
 
-    def _store(self, id: str, task: TaskRecord, driver: DriverName, memory: int | None, pin: str | None) -> RunRecord:
+    def _take_memory(self, memory: int, room: MemoryRoom) -> None:
+        if self._memory is None:
+            self._memory = self._count("memory_taken")
+        if room.short(memory, self._memory):
+            self.store()  # whoever has the memory is named
+            raise MemoryShort(lack(self._tx.connection, memory, room))
+        self._memory += memory
+
+    def _count(self, query: str, **params: object) -> int:
+        self.store()
+        row = self._tx.one(RUNS[query], params)
+        return int(row["n"]) if row is not None else 0
+
+    def _give(self, id: str, task: TaskRecord, driver: DriverName, memory: int | None, pin: str | None) -> RunRecord:
         run = RunRecord(
             id=id, goal=task.goal, task=task.id, n=task.runs + 1, state=RunState.CREATED, driver=driver,
             sandbox=sandbox_name(self._engine, id), memory=memory, profile=task.spec.agent, pin=pin,
             created_at=self._tx.now,
         )  # fmt: skip
-        values = {"id": id, "goal": run.goal, "task": run.task, "n": run.n, "driver": driver, "sandbox": run.sandbox,
-                  "memory": memory, "profile": run.profile, "pin": pin, "at": self._tx.at}  # fmt: skip
-        self._tx.run(RUNS["insert"], values)
+        self._given.append((id, run.goal, run.task, run.n, driver, run.sandbox, memory, run.profile, pin, self._tx.at))
         return run
 
 
@@ -205,8 +231,3 @@ def _tell_started(tx: Tx, begun: Begun) -> None:
                 driver=run.driver)  # fmt: skip
         tx.emit(EventType.SANDBOX_STARTED, goal=run.goal, task=run.task, run=run.id, name=run.sandbox)
     tx.emit(EventType.RUN_STARTED, goal=run.goal, task=run.task, run=run.id, n=run.n, sandbox=run.sandbox)
-
-
-def _count(tx: Tx, sql: str, params: dict[str, object]) -> int:
-    row = tx.one(sql, params)
-    return int(row["n"]) if row is not None else 0

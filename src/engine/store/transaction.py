@@ -12,9 +12,11 @@ from pydantic_core import to_json
 from engine.events import Event, EventType
 from engine.model import TaskState
 from engine.redaction import Redactor
+from engine.store.blocks import execute_rows
 
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 _REDACTOR = Redactor()  # of the formats everybody knows; the secrets of a run are cut where its words come from
+INSERT_EVENT = "INSERT INTO events (seq, at, type, goal, task, run, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
 Params = Mapping[str, object] | Sequence[object]
 
 
@@ -35,7 +37,7 @@ class TaskMoved:
     wait: float | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class EventDraft:
     type: EventType
     goal: str | None
@@ -78,6 +80,10 @@ class Tx:
             return self.run(sql, rows[0])
         return self.connection.executemany(sql, rows).rowcount if rows else 0
 
+    def rows(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
+        """Execute a statement with one `VALUES (?, …)` for all these rows; returns the number of rows changed."""
+        return execute_rows(self.connection, sql, rows)
+
     def emit(
         self, type: EventType, *, goal: str | None = None, task: str | None = None, run: str | None = None, **data: Any
     ) -> None:
@@ -101,10 +107,8 @@ def store_events(connection: sqlite3.Connection, first: int, at: datetime, draft
     if not drafts:
         return []
     when = stamp(at)
-    connection.executemany(
-        "INSERT INTO events (seq, at, type, goal, task, run, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(seq, when, d.type, d.goal, d.task, d.run, d.text) for seq, d in enumerate(drafts, first)],
-    )
+    rows = [(seq, when, d.type, d.goal, d.task, d.run, d.text) for seq, d in enumerate(drafts, first)]
+    execute_rows(connection, INSERT_EVENT, rows)
     return [
         Event(seq=seq, at=at, type=d.type, goal=d.goal, task=d.task, run=d.run, data=d.data)
         for seq, d in enumerate(drafts, first)

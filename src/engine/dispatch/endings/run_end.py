@@ -45,7 +45,7 @@ from engine.store.rows import columns_of, spec_from, task_from
 
 def end_run(tx: Tx, run: RunRecord, ending: Ending, policy: Policy) -> bool:
     """Store the exit record and move the task on; False when the run had ended already."""
-    if tx.run(RUNS["ended"], exit_record(tx, run, ending)) != 1:
+    if tx.rows(RUNS["ended"], [exit_record(tx, run, ending)]) != 1:
         return False
     row = at_their_end(tx, [run.id])[run.id]
     ending = let_go(tx, row, run, ending)
@@ -59,12 +59,11 @@ def end_run(tx: Tx, run: RunRecord, ending: Ending, policy: Policy) -> bool:
     return True
 
 
-def exit_record(tx: Tx, run: RunRecord, ending: Ending) -> dict[str, object]:
-    return {
-        "id": run.id, "cause": ending.cause, "exit_code": ending.exit_code, "signal": ending.signal,
-        "oom": int(ending.oom), "message": ending.message, "last_lines": json.dumps(ending.last_lines),
-        "commit": ending.commit, "failure_class": ending.failure_class(), "salvage": ending.salvage, "at": tx.at,
-    }  # fmt: skip
+def exit_record(tx: Tx, run: RunRecord, ending: Ending) -> tuple[object, ...]:
+    return (
+        run.id, ending.cause, ending.exit_code, ending.signal, int(ending.oom), ending.message,
+        json.dumps(ending.last_lines), ending.commit, ending.failure_class(), ending.salvage, tx.at,
+    )  # fmt: skip
 
 
 def at_their_end(tx: Tx, runs: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -30,7 +30,7 @@ def end_all(tx: Tx, ended: Sequence[Ended]) -> Sequence[bool]:
     """
     if len(ended) == 1:
         return [end_run(tx, each.run, each.ending, each.policy) for each in ended]
-    if tx.many(RUNS["ended"], [exit_record(tx, each.run, each.ending) for each in ended]) != len(ended):
+    if tx.rows(RUNS["ended"], [exit_record(tx, each.run, each.ending) for each in ended]) != len(ended):
         raise Conflict("one of them had ended already")
     rows = at_their_end(tx, [each.run.id for each in ended])
     for each in ended:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from engine.dispatch.steps import RUNS
 from engine.errors import Conflict
-from engine.store import Tx
 from engine.units import format_size
 
 NAMED = 3  # sandboxes that are named, at most, when memory is short
@@ -42,13 +41,6 @@ def host_memory() -> HostMemory:
 
     memory = psutil.virtual_memory()
     return HostMemory(int(memory.total), int(memory.available))
-
-
-def take_memory(tx: Tx, need: int, room: MemoryRoom) -> None:
-    """Inside the claim (R25): MemoryShort unless `need` bytes more fit beside the limits of all live sandboxes."""
-    row = tx.one(RUNS["memory_taken"])
-    if room.short(need, int(row["bytes"]) if row is not None else 0):
-        raise MemoryShort(lack(tx.connection, need, room))
 
 
 def lack(connection: sqlite3.Connection, need: int, room: MemoryRoom) -> str:

@@ -1,6 +1,6 @@
 -- name: insert
 INSERT INTO runs (id, goal, task, n, state, driver, sandbox, memory, profile, pin, created_at)
-VALUES (:id, :goal, :task, :n, 'created', :driver, :sandbox, :memory, :profile, :pin, :at);
+VALUES (?, ?, ?, ?, 'created', ?, ?, ?, ?, ?, ?);
 
 -- name: get
 SELECT * FROM runs WHERE id = :id;
@@ -37,7 +37,7 @@ SELECT count(*) AS n FROM runs INDEXED BY live_runs WHERE state <> 'ended' AND d
 SELECT count(*) AS n FROM runs WHERE goal = :goal AND state <> 'ended';
 
 -- name: memory_taken
-SELECT coalesce(sum(memory), 0) AS bytes FROM runs INDEXED BY live_runs WHERE state <> 'ended';
+SELECT coalesce(sum(memory), 0) AS n FROM runs INDEXED BY live_runs WHERE state <> 'ended';
 
 -- name: memory_takers
 SELECT t.key, r.memory FROM runs r INDEXED BY live_runs JOIN tasks t ON t.id = r.task
@@ -61,10 +61,11 @@ UPDATE runs SET interrupted_by = :by, interrupted_at = :at WHERE id = :id AND st
 SELECT at, type FROM events WHERE run = :id AND type IN ('sandbox.paused', 'sandbox.thawed') ORDER BY seq;
 
 -- name: ended
-UPDATE runs SET state = 'ended', cause = :cause, exit_code = :exit_code, signal = :signal, oom = :oom,
-    message = :message, last_lines = :last_lines, "commit" = :commit, failure_class = :failure_class,
-    salvage = :salvage, frozen = 0, ended_at = :at
-WHERE id = :id AND state <> 'ended';
+UPDATE runs SET state = 'ended', cause = column2, exit_code = column3, signal = column4, oom = column5,
+    message = column6, last_lines = column7, "commit" = column8, failure_class = column9,
+    salvage = column10, frozen = 0, ended_at = column11
+FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))
+WHERE id = column1 AND state <> 'ended';
 
 -- name: last_ended_of_goal
 SELECT * FROM runs WHERE goal = :goal AND state = 'ended' ORDER BY ended_at DESC, id LIMIT 1;
