@@ -71,9 +71,6 @@ class Signal(Word):
     def _fits_by_what_it_names(self) -> "Signal":
         if self.type in BY_ID_ONLY and self.gate is None:
             raise ValueError(f"a gate of kind {self.type} is resolved by its `gate` id only")
-        wanted = "name" if self.type is GateKind.WEBHOOK else "repo"
-        if self.gate is None and not getattr(self, wanted):
-            raise ValueError(f"a signal of kind {self.type} names the `{wanted}` it is about, or one `gate` by its id")
         return self
 
 
