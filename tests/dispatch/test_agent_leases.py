@@ -1,7 +1,7 @@
 """Leases: one holder, a fair queue, an end, a fencing token (R102-R105)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 from scripted import Bench
@@ -10,8 +10,12 @@ from voices import Voice, heard_again, meanwhile, seen, voices
 
 from engine.api import SandboxOrder
 from engine.api.agents import ReleaseLease
+from engine.dispatch.agent.caller import Caller
+from engine.dispatch.agent.leases import acquire
 from engine.dispatch.exchange import LEASES as KEEPER
 from engine.errors import StoreError
+from engine.events import Event
+from engine.sandbox_api.requests import Acquire
 
 Opened = Callable[..., Awaitable[Bench]]
 
@@ -81,6 +85,23 @@ async def test_r103_whoever_goes_leaves_its_place_and_the_next_one_gets_it(bench
             assert (await waiting)["fence"] == fence + 1
 
 
+async def test_r103_one_of_two_asks_that_ends_leaves_the_place_to_the_other(bench: Bench) -> None:
+    _, (holder, twice, last) = await voices(bench, "holder", "twice", "last")
+    fence = (await holder.post("lease", name="db"))["fence"]
+    async with meanwhile(twice.post("lease", name="db", wait=20)) as waiting:
+        await until_queue(bench, "twice")
+        async with meanwhile(last.post("lease", name="db", wait=20)):
+            await until_queue(bench, "twice", "last")
+            for wait in (0, 0.05):
+                assert (await twice.refused("lease", name="db", wait=wait))[0] == 409
+            assert await queue(bench) == ["twice", "last"]
+            waits = bench.engine._parts.context.exchange.signs[twice.run].waits
+            assert waits == {"lease:db": "waits for db"}
+            await holder.post("lease/release", name="db", fence=fence)
+            assert (await waiting)["fence"] == fence + 1
+            assert waits == {}
+
+
 async def _leave_queue(bench: Bench, voice: Voice) -> None:
     await bench.engine.cancel(voice.env["PILOTHOUSE_TASK"])
     await until_queue(bench, "last")
@@ -134,6 +155,37 @@ async def test_r104_renewed_in_time_it_goes_on(opened: Opened) -> None:
     assert (await one.get("status"))["leases"][0]["name"] == "db"
     put_forward(bench, clock, 61)
     await seen(bench, "lease.expired")
+
+
+async def test_r104_a_lease_given_to_an_ask_that_is_gone_ends_by_its_time(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Leap()
+    bench = await opened(clock=clock)
+    _, (one, two) = await voices(bench, "one", "two")
+    exchange = bench.engine._parts.context.exchange
+    follow = exchange.follow
+
+    def closing(events: Sequence[Event], now: float) -> None:
+        follow(events, now)
+        if any(event.type == "lease.acquired" for event in events):
+            asking.cancel()  # it is stored, and whoever asked has not heard of it
+
+    monkeypatch.setattr(exchange, "follow", closing)
+    asking = asyncio.create_task(acquire(caller_of(bench, one), Acquire(name="db", ttl=60)))
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    monkeypatch.undo()
+    assert (await two.refused("lease", name="db"))[0] == 409
+    put_forward(bench, clock, 61)
+    await seen(bench, "lease.expired")
+    await two.post("lease", name="db")
+
+
+def caller_of(bench: Bench, voice: Voice) -> Caller:
+    (live,) = [live for live in bench.engine._parts.live if live.id == voice.run]
+    assert live._door._open is not None
+    return live._door._open.caller
 
 
 async def test_r105_the_end_of_a_run_frees_what_it_holds(bench: Bench) -> None:

@@ -9,13 +9,14 @@ import pytest
 from scripted import Bench, goal_file
 from yard import Yard, git, write
 
-from engine.api import StopMode
+from engine.api import GoalOrder, StopMode
 from engine.dispatch.claims import CapReached, Claimed
 from engine.dispatch.context import Context
 from engine.dispatch.endings.ending import Ending, Policy
 from engine.dispatch.endings.run_end import end_run
 from engine.dispatch.gates.ready import open_ready_gates
 from engine.dispatch.orders.cancel import cancel_goal, cancel_task
+from engine.dispatch.orders.whole_goal import order_goal
 from engine.dispatch.recovery.reconcile import _unended
 from engine.dispatch.tree.graph import Graph
 from engine.model import ExitCause, GoalState, RunState, TaskState
@@ -46,6 +47,26 @@ def behind_the_claim(bench: Bench, monkeypatch: pytest.MonkeyPatch, then: Callab
         return await claiming
 
     monkeypatch.setattr(database, "write_all", both)
+
+
+async def test_r3_a_goal_that_ends_or_stands_still_right_behind_the_look_at_its_tree_is_not_taken_up(
+    bench: Bench,
+) -> None:
+    database, scheduler = bench.engine._parts.context.database, bench.engine._parts.scheduler
+    ended, paused = [
+        (await bench.goal(goal_file({"id": "ok", "gate": {"kind": "timer", "wait": "1h"}}))).id for _ in "12"
+    ]
+    for goal in (ended, paused):
+        await bench.until(goal, lambda _, states: states["ok"] == "waiting")
+    async with scheduler._passing:
+        await asyncio.gather(
+            scheduler.add_goal(ended),
+            database.write(lambda tx: cancel_goal(tx, ended, "enough")),
+            scheduler.add_goal(paused),
+            database.write(lambda tx: order_goal(tx, paused, GoalOrder.PAUSE, "me")),
+        )
+    assert ended not in scheduler._graphs
+    assert not {ended, paused} & scheduler._active
 
 
 async def test_r24_r96_a_goal_cancelled_with_its_claim_starts_nothing_and_ends(

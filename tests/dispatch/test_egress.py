@@ -189,7 +189,7 @@ async def test_r97_the_end_of_a_run_ends_its_contacts(bench: Bench, outside: Wor
         await bench.engine.cancel(one.env["PILOTHOUSE_TASK"])
         assert await line.rest() == b""
         await outside.gone.wait()
-    (contact,) = await contacts(bench, one)
+    (contact,) = await counted(bench, one)
     assert (contact.bytes_up, contact.bytes_down) == (9, 4)
 
 

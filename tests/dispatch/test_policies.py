@@ -114,6 +114,18 @@ async def test_r25_many_ends_at_once_never_let_too_many_follow(opened: Open) -> 
     assert bench.driver.peak == 4
 
 
+async def test_goals_take_turns_where_one_place_is_left(opened: Open) -> None:
+    bench = await opened(max_parallel=1)
+    first = await bench.goal(goal_file({"id": "first", "run": "hang"}))
+    await bench.until(first.id, lambda _, states: states["first"] == "running")
+    goals = [(await bench.goal(group("stop", 0, 4))).id for _ in range(3)]
+    bench.driver.finish()
+    for goal in goals:
+        await bench.ended(goal)
+    order = [spec.labels["pilothouse.goal"] for spec in bench.driver.specs][1:]
+    assert [set(order[n : n + 3]) for n in range(0, 12, 3)] == [set(goals)] * 4
+
+
 async def test_places_are_shared_fairly_between_goals(opened: Open) -> None:
     bench = await opened(max_parallel=2)
     big = await bench.goal(group("stop", 0, 30))

@@ -10,14 +10,18 @@ from random import Random
 import pytest
 from falling_machine import FallingMachine
 from scripted import Bench, goal_file
+from voices import seen
 
 from engine.dispatch.endings.ending import LONGEST_WAIT, SHORTEST_WAIT, Policy
-from engine.errors import DaemonUnavailable, ImageNotFound, Invalid, OutcomeUnknown
+from engine.dispatch.waiting import announce_waiting
+from engine.errors import DaemonUnavailable, ImageNotFound, Invalid, OutcomeUnknown, StoreError
+from engine.events import EventType
 from engine.ids import random_id
 from engine.local.opening import open_local
 from engine.model import DecisionKind, DriverName, ExitCause, TaskState
 from engine.sandbox.driver import SandboxSpec, Started
 from engine.settings import EngineSettings, Settings
+from engine.store import Tx
 
 Open = Callable[..., Awaitable[Bench]]
 
@@ -135,3 +139,21 @@ async def test_r30_what_no_retry_can_help_asks_at_once(on: Open, reason: Excepti
     await bench.waiting(goal)
     task = await bench.engine.task(f"{goal}/never")
     assert (task.state, len(task.runs)) == (TaskState.BLOCKED, 1)
+
+
+async def test_r29_what_a_full_store_kept_from_being_told_is_told_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[str] = []
+
+    def full(tx: Tx, goal: str) -> None:
+        if not refused:
+            refused.append(goal)
+            raise StoreError("the disk is full")
+        announce_waiting(tx, goal)
+
+    monkeypatch.setattr("engine.dispatch.announcing.announce_waiting", full)
+    monkeypatch.setattr("engine.dispatch.scheduler.STORE_RETRY", 0.01)
+    goal = await bench.goal(goal_file({"id": "ok", "gate": {"kind": "human_approval"}}))
+    [told] = await seen(bench, EventType.GOAL_WAITING)
+    assert refused == [told.goal] == [goal.id]

@@ -6,6 +6,7 @@ from functools import partial
 from engine.dispatch.context import Context
 from engine.dispatch.tree.graph import Graph
 from engine.dispatch.waiting import announce_waiting
+from engine.errors import StoreError
 
 REST_PER_TASK = 0.0002  # seconds that a goal rests, per task of it, before it is looked through
 
@@ -42,5 +43,9 @@ class Announcing:
                 waits.append(rest)
                 continue
             self._announced.add(goal)
-            await self._context.database.write(partial(announce_waiting, goal=goal))
+            try:
+                await self._context.database.write(partial(announce_waiting, goal=goal))
+            except StoreError:
+                self._announced.discard(goal)  # told by a pass to come
+                raise
         return waits

@@ -1,6 +1,7 @@
 """What agents of one engine share in this process: who is present, what they wait for, and when held names fall due."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -41,23 +42,29 @@ async def _nobody(_goal: str) -> None:
 
 @dataclass
 class Exchange:
-    """`signs`: of each run whose door is open; `due`: by the name of the lease; `grown`: called when tasks were added
-    to a goal."""
+    """`signs`: of each run whose door is open; `due`: by the name of the lease; `queued`: how many asks of a run wait
+    for a lease, by the two; `grown`: called when tasks were added to a goal."""
 
     bells: Bells = field(default_factory=Bells)
     signs: dict[str, Signs] = field(default_factory=dict)
     due: dict[str, Due] = field(default_factory=dict)
+    queued: Counter[tuple[str, str]] = field(default_factory=Counter)
     outboxes: OutboxWatch = field(default_factory=OutboxWatch)
     grown: Callable[[str], Awaitable[None]] = field(default=_nobody)
 
-    def follow(self, events: Iterable[Event]) -> None:
-        """Wake whoever waits for what was committed."""
+    def follow(self, events: Iterable[Event], now: float) -> None:
+        """Wake whoever waits for what was committed; `now` in monotonic seconds."""
         for event in events:
             if event.type in ENDED_DECISIONS:
                 self._decided(str(event.data.get("decision")))
             elif event.type in (EventType.LEASE_RELEASED, EventType.LEASE_EXPIRED):
                 self.due.pop(str(event.data["name"]), None)
                 self.bells.ring(f"lease:{event.data['name']}")
+            elif event.type is EventType.LEASE_ACQUIRED:  # here: whoever asked for it may be gone
+                self.due[str(event.data["name"])] = Due(
+                    int(str(event.data["fence"])), now + float(str(event.data["ttl"]))
+                )
+                self.bells.ring(LEASES)
             elif event.type.startswith("message."):
                 for run in _listed(event.data.get("to")):
                     self.bells.ring(f"inbox:{run}")

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -13,7 +12,7 @@ from engine.dispatch.aside import Aside, Want
 from engine.dispatch.claims import CapReached, Claimed, Limits, Wanted, claim_all
 from engine.dispatch.context import Context
 from engine.dispatch.decisions.answers import Answers
-from engine.dispatch.due import due_after, seconds_left, time_waits
+from engine.dispatch.due import due_after, time_waits
 from engine.dispatch.gates.ready import open_ready_gates
 from engine.dispatch.limits.agents import AgentBusy
 from engine.dispatch.limits.cooldowns import PART, CoolingDown
@@ -27,11 +26,12 @@ from engine.dispatch.steps import GOALS, TESTERS
 from engine.dispatch.testers.beside import Testers
 from engine.dispatch.timetable import Timetable
 from engine.dispatch.tree.graph import Graph, Node
-from engine.dispatch.tree.loading import load_graph
+from engine.dispatch.tree.loading import Loading, load_graph
+from engine.dispatch.turns import Turns
 from engine.errors import Conflict, StoreError, Unreadable
 from engine.events import EventType
 from engine.model import FINAL_GOAL_STATES, GoalState
-from engine.store import Committed, Share, TaskMoved, Tx
+from engine.store import Committed, Share, Tx
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -50,7 +50,8 @@ class Scheduler:
         self._graphs: dict[str, Graph] = {}
         self._active: set[str] = set()
         self._unread: set[str] = set()
-        self._loading: list[tuple[str, list[TaskMoved]]] = []
+        self._loading: list[Loading] = []
+        self._turns = Turns(context.clock)
         self._announcing = Announcing(context)
         self._objections = Objections(context.database, context.ids)
         self.window = SpawnWindow(context)
@@ -70,9 +71,9 @@ class Scheduler:
         self._objections.follow(committed)
         self._testers.follow(committed)
         for moved in committed.moved:
-            for goal, missed in self._loading:
-                if goal == moved.goal:
-                    missed.append(moved)
+            for loading in self._loading:
+                if loading.goal == moved.goal:
+                    loading.moved.append(moved)
             graph = self._graphs.get(moved.goal)
             if graph is not None:
                 graph.apply(moved.task, moved.to, moved.not_before, due_after(self._context.clock, moved))
@@ -93,11 +94,15 @@ class Scheduler:
     def _goal_changed(self, goal: str, state: object) -> None:
         if state is not None:
             self.aside.pop(goal, None)
+            for loading in self._loading:
+                if loading.goal == goal:
+                    loading.state = str(state)
         if state in FINAL_GOAL_STATES:
             self.book.changed = True  # a start may have waited for its end
             self._graphs.pop(goal, None)
             self._announcing.ended(goal)
             self._testers.forget(goal)
+            self._turns.forget(goal)
         if state == GoalState.ACTIVE:
             self._active.add(goal)
             self._announcing.went_on(goal)
@@ -142,15 +147,16 @@ class Scheduler:
             graph = load_graph(tx.connection, goal, self._context.clock.monotonic)
             return graph, row["state"], bool(row["cancelling"]), tested
 
-        under_way: tuple[str, list[TaskMoved]] = (goal, [])
+        under_way = Loading(goal)
         self._loading.append(under_way)
         try:
             graph, state, cancelling, tested = await self._context.database.write(load)
         finally:
             self._loading.remove(under_way)
         time_waits(graph.nodes.values(), self._context.clock)
-        for moved in under_way[1]:  # before or after it was read: the last word is the same
+        for moved in under_way.moved:  # before or after it was read: the last word is the same
             graph.apply(moved.task, moved.to, moved.not_before, due_after(self._context.clock, moved))
+        state = under_way.state or state
         if state in FINAL_GOAL_STATES:
             self._unread.discard(goal)
             return
@@ -221,37 +227,15 @@ class Scheduler:
             opened = await open_ready_gates(self._context, sorted(self._active), self._graphs)
             if self.draining:  # while the gates were opened
                 break
-            chosen, waited = self._choose(aside)
-            waits += waited
+            active, room = self._active & self._graphs.keys(), self._room()
+            chosen, waited = self._turns.choose({goal: self._graphs[goal] for goal in active}, room, aside)
+            waits += waited + (self.window.frees() if len(chosen) >= room else [])
             passed = aside.passed
             started = await self._claim(chosen, waits, aside)
             if not (opened or started or aside.passed > passed):
                 break
         self._put_back(aside.nodes)
         return waits
-
-    def _choose(self, held: Aside) -> tuple[list[Node], list[float]]:
-        """The next tasks, one goal after the other, as far as caps and the spawn window reach."""
-        room = self._room()
-        chosen: list[Node] = []
-        waits: list[float] = []
-        aside: list[Node] = []
-        turns = deque(sorted(self._active & self._graphs.keys(), key=lambda goal: self._graphs[goal].live))
-        while turns and room > 0:
-            node = self._graphs[turns[0]].pop()
-            if node is None:
-                turns.popleft()
-            elif held.held(node):
-                held.nodes.append(node)
-            elif (left := seconds_left(node, self._context.clock)) > 0:
-                waits.append(left)
-                aside.append(node)
-            else:
-                room -= 1
-                chosen.append(node)
-                turns.rotate(-1)
-        self._put_back(aside)
-        return chosen, waits + (self.window.frees() if room <= 0 else [])
 
     def _put_back(self, nodes: Iterable[Node]) -> None:
         """Their turn comes again, unless their goal has ended while their claims were stored."""

@@ -140,7 +140,7 @@ class _Follower:
             self._parts.follow(committed.events)
             self._parts.context.metrics.committed(committed.seconds)
             self._parts.context.metrics.observe(committed.events)
-            self._parts.context.exchange.follow(committed.events)
+            self._parts.context.exchange.follow(committed.events, self._parts.context.clock.monotonic())
             self._parts.scheduler.follow(committed)
             self._parts.watcher.follow(committed.events)
             if self.starter is not None:

@@ -24,13 +24,13 @@ STORE_PAUSE = 1.0  # seconds until a store that refused is tried again
 async def acquire(caller: Caller, said: Acquire) -> Document:
     """Take the lease, or wait for it in the queue as long as was asked; Conflict names who holds it."""
     context, bells = caller.context, caller.exchange.bells
-    deadline = context.clock.monotonic() + said.wait
-    queued = False
+    deadline, taken = context.clock.monotonic() + said.wait, None
+    if said.wait > 0:
+        caller.exchange.queued[caller.run, said.name] += 1
     try:
         while True:
             bell = bells.get(f"lease:{said.name}")
             taken, holder = await context.database.write(lambda tx: _try(tx, caller, said, queue=said.wait > 0))
-            queued = taken is None and said.wait > 0
             if taken is not None:
                 _remember(context, taken)
                 return _told(taken)
@@ -40,10 +40,22 @@ async def acquire(caller: Caller, said: Acquire) -> Document:
             caller.signs.wait(f"lease:{said.name}", f"waits for {said.name}")
             await within(bell, left)
     finally:
-        caller.signs.go_on(f"lease:{said.name}")
-        if queued:
-            await asyncio.shield(context.database.write(lambda tx: _leave(tx, caller.run, said.name)))
-            bells.ring(f"lease:{said.name}")
+        if said.wait > 0:
+            await _waited(caller, said.name, taken=taken is not None)
+
+
+async def _waited(caller: Caller, name: str, *, taken: bool) -> None:
+    """An ask has ended that may have waited. Those of one run share a place in the queue: the last one leaves it."""
+    queued, mine, bells = caller.exchange.queued, (caller.run, name), caller.exchange.bells
+    queued[mine] -= 1
+    if queued[mine]:
+        bells.ring(f"lease:{name}")  # the others have what was taken
+        return
+    del queued[mine]
+    caller.signs.go_on(f"lease:{name}")
+    if not taken:
+        await asyncio.shield(caller.context.database.write(lambda tx: _leave(tx, caller.run, name)))
+        bells.ring(f"lease:{name}")
 
 
 def _try(tx: Tx, caller: Caller, said: Acquire, *, queue: bool) -> tuple[Row | None, Row | None]:

@@ -1,8 +1,10 @@
 """Answers from every door: staged, held for the undo window, then made effective once (R73, R84)."""
 
+import asyncio
 import logging
 from datetime import datetime
 from functools import partial
+from weakref import WeakValueDictionary
 
 from engine.about import about
 from engine.api import Answer
@@ -32,6 +34,12 @@ class Answers:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def _alone(self, decision: str) -> asyncio.Lock:
+        """Held from the look at a staged answer to its effect: to integrate a result takes git its time, and meanwhile
+        neither the clock takes the same answer up again nor does anybody undo it."""
+        return self._locks.setdefault(decision, asyncio.Lock())
 
     async def answer(self, decision: str, answer: Answer) -> DecisionRecord:
         """Stage it, and make it effective at once unless it may be undone."""
@@ -46,17 +54,19 @@ class Answers:
             return confirm(tx, staged.id) if at_once else staged
 
         await require_as_shown(self._context, decision, answer.answer, answer.option)
-        held = await self._context.database.write(unit)
-        if window > 0 or held.state is not DecisionState.STAGED:
-            return held
-        try:
-            return await self._take_effect(held)
-        except Unreadable:
-            await self._context.database.write(partial(_take_back, decision=held.id))
-            raise
+        async with self._alone(decision):
+            held = await self._context.database.write(unit)
+            if window > 0 or held.state is not DecisionState.STAGED:
+                return held
+            try:
+                return await self._take_effect(held)
+            except Unreadable:
+                await self._context.database.write(partial(_take_back, decision=held.id))
+                raise
 
     async def undo(self, decision: str, by: str = "operator") -> DecisionRecord:
-        return await self._context.database.write(lambda tx: undo(tx, decision, by))
+        async with self._alone(decision):
+            return await self._context.database.write(lambda tx: undo(tx, decision, by))
 
     async def ask(self, run: RunRecord, request: AskRequest) -> str:
         """A run asks: the id of the decision, the same one however often it asks the same."""
@@ -72,13 +82,16 @@ class Answers:
         database = self._context.database
         for row in await database.all(DECISIONS["staged"]):
             if datetime.fromisoformat(row["effective_at"]) <= now:
-                try:
-                    await self._apply(await database.write(partial(get, decision=row["id"])))
-                except Unreadable as error:  # itself, or what it would move
-                    log.error("the answer to %s is taken back: %s", row["id"], error.message)
-                    await database.write(partial(_take_back, decision=row["id"]))
+                async with self._alone(row["id"]):
+                    try:
+                        await self._apply(await database.write(partial(get, decision=row["id"])), now)
+                    except Unreadable as error:  # itself, or what it would move
+                        log.error("the answer to %s is taken back: %s", row["id"], error.message)
+                        await database.write(partial(_take_back, decision=row["id"]))
 
-    async def _apply(self, staged: DecisionRecord) -> None:
+    async def _apply(self, staged: DecisionRecord, now: datetime) -> None:
+        if staged.state is not DecisionState.STAGED or staged.effective_at is None or staged.effective_at > now:
+            return  # it had its effect, was undone, or was given anew
         try:
             await require_as_shown(self._context, staged.id, staged.answer, staged.chosen)
             await self._take_effect(staged)
