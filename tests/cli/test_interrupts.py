@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from tui.cli.call import run_async
-from tui.cli.interrupts import heard, to_its_end
+from tui.cli.interrupts import heard, held_off
 
 
 async def handled() -> None:
@@ -48,19 +48,16 @@ async def test_what_was_heard_before_is_heard_again() -> None:
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-async def test_what_is_done_to_its_end_ends_before_whoever_was_cancelled() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_case_48_a_first_signal_leaves_what_is_being_closed_alone(number: signal.Signals) -> None:
     steps: list[str] = []
-    go = asyncio.Event()
 
-    async def close() -> None:
-        await go.wait()
-        steps.append("closed")
+    async def work() -> str:
+        with held_off():
+            os.kill(os.getpid(), number)
+            await handled()
+            steps.append("closed")
+        return "answered"
 
-    closing = asyncio.create_task(to_its_end(close()))
-    await asyncio.sleep(0)
-    closing.cancel()
-    await asyncio.sleep(0)
-    go.set()
-    with pytest.raises(asyncio.CancelledError):
-        await closing
+    assert run_async(work()) == "answered"
     assert steps == ["closed"]

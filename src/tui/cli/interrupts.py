@@ -2,10 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 Act = Callable[[], None]
 ENDS = (signal.SIGINT, signal.SIGTERM)
@@ -48,11 +47,8 @@ def cancelled_once() -> Iterator[None]:
         yield
 
 
-async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Do all of it, whatever cancels the caller meanwhile; the caller is cancelled then."""
-    doing = asyncio.create_task(work, name="to its end")
-    try:
-        await asyncio.shield(doing)
-    except asyncio.CancelledError:
-        await doing
-        raise
+@contextmanager
+def held_off() -> Iterator[None]:
+    """SIGINT and SIGTERM change nothing meanwhile: what is being closed is closed to its end."""
+    with heard(dict.fromkeys(ENDS, lambda: None)):
+        yield
