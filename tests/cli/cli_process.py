@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -66,18 +67,25 @@ def heard(program: ForkedProgram, kind: str, **data: object) -> list[Any]:
 
 
 class Terminal:
-    """A command on a terminal of its own, 80 by 24; `out` is all it has painted, `before` how the terminal was."""
+    """A command on a terminal of its own, 80 by 24; `out` is all it has painted, `before` how the terminal was.
+    `script`: a program of the tests in its place."""
 
-    def __init__(self, *args: str, cwd: Path, typed_ahead: str = "", **env: str) -> None:
+    def __init__(self, *args: str, cwd: Path, typed_ahead: str = "", script: Path | None = None, **env: str) -> None:
         self.out = ""
         self._screen, inner = pty.openpty()
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = termios.tcgetattr(inner)
         if typed_ahead:
             self.send(typed_ahead)
-        self.process = ForkedProgram(
-            [str(SCRIPT), *args], cwd, environment(**env), (inner, inner, inner), on_terminal=True
-        )
+        streams = (inner, inner, inner)
+        self.process: ForkedProgram | subprocess.Popen[bytes]
+        if script is None:
+            self.process = ForkedProgram([str(SCRIPT), *args], cwd, environment(**env), streams, on_terminal=True)
+        else:
+            self.process = subprocess.Popen(
+                [sys.executable, script, *args], cwd=cwd, env=environment(**env),
+                stdin=inner, stdout=inner, stderr=inner, start_new_session=True,
+            )  # fmt: skip
         os.close(inner)
 
     def send(self, text: str) -> None:

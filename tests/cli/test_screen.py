@@ -114,7 +114,7 @@ def test_a_screen_that_was_never_stopped_is_not_started_again_by_sigcont(opened:
     assert opened.screen.out.count(ENTERED) == 1
 
 
-def test_a_closed_terminal_leaves_no_engine_where_only_a_person_can_go_on(
+def test_case_48_a_closed_terminal_leaves_no_engine_where_only_a_person_can_go_on(
     terminal: Open, inside: Pilothouse, project: Path
 ) -> None:
     goal_file(project, "goal: Ask\ntasks:\n  - {id: ship, gate: {kind: human_approval, question: Ship it?}}\n")

@@ -202,7 +202,7 @@ async def test_a_new_attempt_replaces_the_log_of_the_one_before() -> None:
         assert pane.feed.total == 1
 
 
-async def test_a_failing_reader_says_so_and_recovers() -> None:
+async def test_case_49_a_failing_reader_says_so_and_recovers() -> None:
     engine = shop()
     async with at_the_keys(engine) as seat:
         await reading(seat)

@@ -232,15 +232,14 @@ def verb(name: str, **attrs: Any) -> Callable[[Work[P]], Verb]:
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on a new event loop; SIGTERM cancels it, so that what it holds is let go of."""
+    """Run a coroutine on a new event loop; SIGINT and SIGTERM cancel it, so that what it holds is let go of."""
     import asyncio
-    import signal
+
+    from tui.cli.interrupts import cancelled_once
 
     async def cancellable() -> T:
-        task = asyncio.current_task()
-        assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await work
+        with cancelled_once():
+            return await work
 
     try:
         return asyncio.run(cancellable())

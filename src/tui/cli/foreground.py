@@ -4,9 +4,11 @@ import asyncio
 import signal
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import ExitCode
+from tui.cli.interrupts import heard
 from tui.cli.output import say
 from tui.cli.session import POLL
 
@@ -44,14 +46,8 @@ class Foreground:
 
     @contextmanager
     def _held_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            loop.add_signal_handler(number, self._signals.put_nowait, number)
-        try:
+        with heard({number: partial(self._signals.put_nowait, number) for number in SIGNALS}):
             yield
-        finally:
-            for number in SIGNALS:
-                loop.remove_signal_handler(number)
 
     async def _race(self, work: Coroutine[Any, Any, ExitCode]) -> ExitCode:
         async with asyncio.TaskGroup() as group:

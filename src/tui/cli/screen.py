@@ -5,12 +5,14 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 import click
 
 from engine.errors import ExitCode
 from tui.cli.call import Call, run_async
+from tui.cli.interrupts import heard
 from tui.cli.output import has_terminal, say
 from tui.cli.session import Seat, seat_for
 
@@ -65,8 +67,8 @@ async def _leave_with(engine: "LocalEngine | None", leave: "Callable[[StopMode],
 
 
 async def _show(call: Call, seat: Seat, at: str | None) -> _Parting:
-    """Show it, with the cursor on the goal `at`. SIGTERM drains an engine of our own; a terminal that is closed lets it
-    go on. Another's engine is left alone."""
+    """Show it, with the cursor on the goal `at`. SIGTERM and SIGINT drain an engine of our own; a terminal that is
+    closed lets it go on. Another's engine is left alone."""
     from engine.api import StopMode
     from tui.app import make_app
 
@@ -82,17 +84,12 @@ async def _show(call: Call, seat: Seat, at: str | None) -> _Parting:
         _write_nowhere()
         leave(StopMode.DETACH)
 
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, leave, StopMode.DETACH if seat.own is None else StopMode.DRAIN)
-    loop.add_signal_handler(signal.SIGHUP, hang_up)
-    try:
+    ends = partial(leave, StopMode.DETACH if seat.own is None else StopMode.DRAIN)
+    with heard({signal.SIGTERM: ends, signal.SIGINT: ends, signal.SIGHUP: hang_up}):
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(_leave_with(seat.own, leave), name="engine of this screen")
             parting.mode = await app.run_async()
             watching.cancel()
-    finally:
-        loop.remove_signal_handler(signal.SIGTERM)
-        loop.remove_signal_handler(signal.SIGHUP)
     parting.chosen = parting.chosen and parting.mode is not None
     return parting
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from engine.errors import EngineRunning, EngineUnavailable, Invalid, NotFound
 from tui.cli.call import Call
+from tui.cli.interrupts import held_off
 from tui.cli.output import say
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ async def engine_for(call: Call) -> "AsyncIterator[Engine]":
     try:
         yield engine
     finally:
-        await engine.close()
+        with held_off():
+            await engine.close()
 
 
 async def look(call: Call, query: "Callable[[Engine], Awaitable[T]]") -> T:
@@ -159,7 +161,8 @@ async def own_engine(call: Call, door: "TcpDoor | None" = None) -> "AsyncIterato
                     say(f"the control API listens on http://{listening}")
                 yield engine
         finally:
-            await engine.close()
+            with held_off():
+                await engine.close()
 
 
 def make_state(paths: "ProjectPaths") -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import secrets
-import signal
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import click
 
 from engine.errors import ExitCode, Invalid
 from tui.cli.call import Call, verb
+from tui.cli.interrupts import ENDS, heard
 from tui.cli.output import put, put_json, say
 from tui.program import own_command
 
@@ -92,11 +92,6 @@ def _tell(call: Call, here: "Listen", url: str) -> None:
 
 async def _interrupted() -> None:
     """Return at SIGINT or SIGTERM."""
-    loop, told = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told.set)
-    try:
+    told = asyncio.Event()
+    with heard(dict.fromkeys(ENDS, told.set)):
         await told.wait()
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

@@ -23,7 +23,7 @@ from engine.dispatch.runs.pace import Pace
 from engine.dispatch.runs.reading_out import read_out
 from engine.dispatch.runs.removing import clear, remove_sandbox, tell_removed
 from engine.dispatch.runs.resting import lay_to_rest, remove_rests
-from engine.dispatch.runs.starting import not_started, start_sandbox
+from engine.dispatch.runs.starting import not_started, start_sandbox, words_of
 from engine.dispatch.runs.transcript import Transcript
 from engine.dispatch.runs.way_out import outbox_of
 from engine.dispatch.stalls.pulse import Pulse
@@ -206,6 +206,8 @@ class LiveRun:
             pace.hurry()
             if not await read_out(self._context.clock, capturing, run_log):
                 run_log.gap("the rest of the output could not be read in time", self._context.clock.now())
+            elif not capturing.cancelled() and (fault := capturing.exception()) is not None:
+                run_log.note(f"the log is not complete: {words_of(fault)}", self._context.clock.now())
             await transcript.end(run_log)
         finally:
             capturing.cancel()
