@@ -33,7 +33,7 @@ async def test_a_dead_stop_engine_task_is_fatal_once_and_named(caplog: pytest.Lo
     crew = Crew(fatal)
     with caplog.at_level(logging.CRITICAL + 1, "engine.supervisor"):
         crew.start("writer", fail(), on_crash=Consequence.STOP_ENGINE)
-        await asyncio.wait_for(fatal.told.wait(), 1)
+        await asyncio.wait_for(fatal.told.wait(), 20)
         await crew.close()
     assert fatal.calls == [("writer", "gone")]
 
@@ -90,7 +90,7 @@ async def test_a_member_may_close_the_crew_it_belongs_to() -> None:
     crew = Crew(Fatal())
     crew.start("other", forever(), on_crash=Consequence.REPORT)
     closer = crew.start("closer", crew.close(), on_crash=Consequence.REPORT)
-    await asyncio.wait_for(closer, 1)
+    await asyncio.wait_for(closer, 20)
     await asyncio.sleep(0)
     assert crew.names() == []
 
@@ -141,5 +141,5 @@ async def test_an_attempt_that_is_cancelled_takes_its_work_along() -> None:
     attempt.cancel()
     with pytest.raises(asyncio.CancelledError):
         await attempt
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await over.wait()

@@ -94,16 +94,17 @@ async def test_r53_a_daemon_that_dies_under_a_reader_costs_no_line_and_tells_non
 
 
 async def test_r42_an_end_while_the_daemon_is_away_is_told_when_it_is_back(
-    relay: Relay, far: DockerDriver, start: Start
+    relay: Relay, far: DockerDriver, driver: DockerDriver, start: Start, paths: ProjectPaths
 ) -> None:
-    name = await start("sleep 0.3; exit 9")
+    name = await start("until [ -e /workspace/go ]; do sleep 0.02; done; exit 9")
     waiting = asyncio.create_task(far.wait(name))
     await far.list_owned()
     await relay.cut()
     with pytest.raises(DaemonUnavailable):
         await far.list_owned()
-    done, _ = await asyncio.wait({waiting}, timeout=0.8)
-    assert not done
+    (paths.run_work(name.split("-", 2)[2]) / "go").touch()
+    assert (await asyncio.wait_for(driver.wait(name), 20)).code == 9  # whoever has a daemon sees that it has ended
+    assert not waiting.done()
     await relay.mend()
     assert (await asyncio.wait_for(waiting, 20)).code == 9
 

@@ -137,6 +137,18 @@ def test_r55_a_search_that_is_closed_ends_within_its_expression() -> None:
         search.found_in([b""])
 
 
+def test_r55_a_search_that_is_closed_as_it_begins_is_over_like_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    search, framed = Search("x"), log_search._framed
+
+    def closed_meanwhile(data: bytes) -> bytes:
+        search.close()
+        return framed(data)
+
+    monkeypatch.setattr(log_search, "_framed", closed_meanwhile)
+    with pytest.raises(Invalid):
+        search.found_in([b"x"])
+
+
 @pytest.mark.parametrize("pattern", ["(", "[a", "a{2,1}", "(" * 600, "x{99999999999}", "\ud800", "y" * 1001])
 def test_r112_a_bad_pattern_is_refused(pattern: str) -> None:
     with pytest.raises(ValidationError):

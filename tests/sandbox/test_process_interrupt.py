@@ -15,7 +15,7 @@ trap 'echo heard; kill $!; exit 7' INT
 echo ready
 while :; do sleep 0.02; done
 """
-GOES_ON = "trap 'echo heard' INT; echo ready; for n in 1 2 3 4 5 6 7 8 9; do sleep 0.05; done; exit 0"
+GOES_ON = "trap 'echo heard; heard=1' INT; echo ready; until [ $heard ]; do sleep 0.02; done; sleep 0.1; exit 0"
 
 
 @pytest.mark.parametrize(("command", "code", "said"), [(HEARS, 7, "ready\nheard\n"), (GOES_ON, 0, "ready\nheard\n")])

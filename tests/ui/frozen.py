@@ -14,6 +14,7 @@ from engine.api import (
     EngineInfo,
     GoalOrder,
     GoalView,
+    Lagged,
     LogLine,
     LogPage,
     LogQuery,
@@ -95,6 +96,11 @@ class FrozenEngine(FrozenDeciding, FrozenAgents, FrozenEdits):
         for stream in self._streams:
             stream.put_nowait(event)
 
+    def lag(self) -> None:
+        """Nobody kept up: all of them get a snapshot."""
+        for stream in self._streams:
+            stream.put_nowait(Lagged(missed=1))
+
     def drop(self, error: BaseException | None = None) -> None:
         """End every subscription, with an error or just so."""
         for stream in self._streams:
@@ -109,12 +115,7 @@ class FrozenEngine(FrozenDeciding, FrozenAgents, FrozenEdits):
         queue: asyncio.Queue[Update | BaseException | None] = asyncio.Queue()
         self._streams.append(queue)
         try:
-            yield Snapshot(
-                seq=self.engine.seq,
-                status=await self.status(),
-                decisions=tuple(await self.decisions()),
-                sandboxes=tuple(self.boxes),
-            )
+            yield await self.snapshot()
             while True:
                 update = await queue.get()
                 if update is None:
@@ -122,8 +123,14 @@ class FrozenEngine(FrozenDeciding, FrozenAgents, FrozenEdits):
                 if isinstance(update, BaseException):
                     raise update
                 yield update
+                if isinstance(update, Lagged):
+                    yield await self.snapshot()
         finally:
             self._streams.remove(queue)
+
+    async def snapshot(self) -> Snapshot:
+        status, decisions = await self.status(), tuple(await self.decisions())
+        return Snapshot(seq=self.engine.seq, status=status, decisions=decisions, sandboxes=tuple(self.boxes))
 
     async def info(self) -> EngineInfo:
         return self.engine

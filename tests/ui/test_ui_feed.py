@@ -2,11 +2,12 @@
 
 import asyncio
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
 
+from engine.api import DecisionView
 from engine.errors import Conflict, EngineUnavailable
 from engine.events import EventType
 from engine.model import GoalState, TaskState
@@ -215,6 +216,38 @@ async def test_notices_of_the_engine_are_shown() -> None:
     engine.engine = engine.engine.model_copy(update={"notices": words})
     async with at_the_keys(engine) as seat:
         await seat.shows("no Docker daemon answers: runs use the process driver", "(+1 more)")
+
+
+async def test_r119_what_was_read_before_a_snapshot_does_not_take_its_place() -> None:
+    engine = shop()
+    ear = Ear(engine)
+    asked, answer, decisions = asyncio.Event(), asyncio.Event(), engine.decisions
+
+    async def late() -> Sequence[DecisionView]:
+        found = await decisions()
+        asked.set()
+        await answer.wait()
+        return found
+
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(ear.feed.run())
+        await ear.until(lambda: ear.feed.overview.link is Link.LIVE)
+        engine.decisions = late  # type: ignore[method-assign]
+        engine.push(EventType.DECISION_REMINDED, goal=NIGHT)
+        await asked.wait()
+        engine.decisions = decisions  # type: ignore[method-assign]
+        engine.order.remove(D_EXPORT)
+        engine.lag()
+        await ear.until(lambda: D_EXPORT not in ids(ear))
+        told = ear.told
+        answer.set()
+        await ear.until(lambda: ear.told > told)
+        assert D_EXPORT not in ids(ear)
+        running.cancel()
+
+
+def ids(ear: Ear) -> list[str]:
+    return [decision.id for decision in ear.feed.overview.decisions]
 
 
 async def test_r119_a_change_of_size_paints_no_older_view() -> None:

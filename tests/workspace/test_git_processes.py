@@ -110,20 +110,26 @@ def is_gone(process: int) -> bool:
     except ProcessLookupError:
         return True
     try:
-        return bool(select.select([handle], [], [], 5)[0])
+        return bool(select.select([handle], [], [], 20)[0])
     finally:
         os.close(handle)
 
 
 async def test_r101_a_call_that_hangs_ends_at_its_deadline_with_all_its_children(
-    tmp_path: Path, stand_in: StandIn
+    tmp_path: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in.hangs_with_a_child()
-    async with asyncio.TaskGroup() as group:
-        child = group.create_task(asyncio.to_thread(stand_in.child))
-        with pytest.raises(GitFailed, match="git log did not end within 1 s"):
-            await Git(tmp_path).run("log", deadline=1.0)
-    assert is_gone(child.result())
+    real, children = asyncio.create_subprocess_exec, []
+
+    async def with_its_child(*argv: str, **how: Any) -> asyncio.subprocess.Process:
+        process = await real(*argv, **how)
+        children.append(await asyncio.to_thread(stand_in.child))
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", with_its_child)
+    with pytest.raises(GitFailed, match="git log did not end within 1 s"):
+        await Git(tmp_path).run("log", deadline=1.0)
+    assert [is_gone(child) for child in children] == [True]
 
 
 async def test_case_54_a_cancelled_call_leaves_no_process(tmp_path: Path, stand_in: StandIn) -> None:

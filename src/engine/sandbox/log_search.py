@@ -73,7 +73,7 @@ class Search:
             )  # fmt: skip
             self._process = process
         assert process.stdin is not None
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # `close` may be faster here, too; whoever asks hears of it below
             process.stdin.write(_framed(self._pattern.encode()))
         return process
 

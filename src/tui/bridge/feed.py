@@ -42,6 +42,7 @@ class Feed:
         self._open: frozenset[str] = frozenset()
         self._dirty: set[str] = set()  # goals whose open trees changed
         self._parts: set[str] = set()
+        self._snapshots = 0
         self._news: deque[Event] = deque(maxlen=NEWS)
         self._wake = asyncio.Event()
         self._retry = asyncio.Event()
@@ -108,6 +109,7 @@ class Feed:
     def _take(self, update: Update) -> None:
         match update:
             case Snapshot():
+                self._snapshots += 1
                 self.set(
                     link=Link.LIVE,
                     trouble="",
@@ -151,6 +153,7 @@ class Feed:
         parts, self._parts = self._parts, set()
         goals, self._dirty = self._dirty & self._open, set()
         changes: dict[str, object] = {}
+        snapshots = self._snapshots
         try:
             async with asyncio.timeout(PATIENCE):
                 if "decisions" in parts:
@@ -164,6 +167,11 @@ class Feed:
                 trees = {goal: await self._tree(goal) for goal in goals}
         except TimeoutError:
             raise Unavailable(f"the engine has not answered for {PATIENCE:.0f} s") from None
+        if snapshots != self._snapshots:  # what was read may be older than the one that came meanwhile
+            self._parts |= parts
+            self._dirty |= goals
+            self._wake.set()
+            return
         shown = {**self.overview.trees, **trees}
         known = {goal: tree for goal, tree in shown.items() if tree is not None and goal in self._open}
         changes["trees"] = MappingProxyType(known)
