@@ -15,7 +15,7 @@ from engine.model import Stream
 from tui.cli import output
 from tui.cli.goalfile import variables
 from tui.cli.reading_logs import show
-from tui.cli.words import JsonLines, event_words
+from tui.cli.words import JsonLines, answer_words, event_words
 
 NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)
 EVIL = "a\x1b]52;c;eA==\x07b\u202ec\x9b31m"
@@ -146,3 +146,20 @@ def test_variables_are_k_equals_v() -> None:
     for wrong in ("who", "=world", " =x"):
         with pytest.raises(Invalid, match="k=v"):
             variables([wrong])
+
+
+@pytest.mark.parametrize(
+    ("options", "choices", "fields", "said"),
+    [
+        (["approve", "reject"], [], [], "approve"),
+        (["approve", "changes", "reject"], [], [], "approve"),
+        (["choose", "reject"], ["again", "without it"], [], "choose --option again"),
+        (["fill"], [], ["version", "notes"], "fill --field version=VALUE --field notes=VALUE"),
+        (["fill"], [], [], "fill --field NAME=VALUE"),
+        ([], [], [], "approve"),
+    ],
+)
+def test_the_command_that_goes_on_is_one_that_the_decision_takes(
+    options: list[str], choices: list[str], fields: list[str], said: str
+) -> None:
+    assert " ".join(answer_words(options, choices, fields)) == said

@@ -122,7 +122,8 @@ def test_init_overwrites_nothing_and_writes_nothing_then(taken: str, inside: Pil
     (project / taken).write_text("mine", encoding="utf-8")
     answer = inside("init")
     assert answer.code == 4
-    assert taken in answer.err
+    assert f"{taken} in {project} exists already" in answer.err
+    assert "a project as it is" not in answer.err, "there is none here"
     assert [path.name for path in project.iterdir()] == [taken]
     assert (project / taken).read_text(encoding="utf-8") == "mine"
 

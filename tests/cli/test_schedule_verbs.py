@@ -37,7 +37,7 @@ def test_f16_a_schedule_is_added_shown_ordered_and_removed(inside: Pilothouse, m
     assert inside("schedule", "resume", "nightly").code == 0
     assert inside("schedule", "remove", "nightly", "--json").json["name"] == "nightly"
     assert inside("schedule", "list", "--json").json == []
-    assert inside("schedule", "remove", "nightly").code == 3
+    assert inside("schedule", "remove", "nightly").code == inside("schedule", "list", "nightly").code == 3
 
 
 def test_a_schedule_of_nothing_is_never_made(inside: Pilothouse, made: Path) -> None:

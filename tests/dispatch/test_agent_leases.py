@@ -39,6 +39,10 @@ async def test_r102_of_many_askers_one_holds_it_and_the_others_are_told_who(benc
         if status == 409:
             assert f"db is held by {held.task_key} (run {held.run})" in document["detail"]
             assert document["details"]["holder"] == held.run
+            assert document["hint"] == "wait for it: --wait SECONDS"
+    other = next(voice for voice, (status, _) in zip((one, two, three), answers, strict=True) if status == 409)
+    _, document = await other.say("POST", "lease", {"name": "db", "wait": 0.05})
+    assert document["hint"] == "wait longer: --wait SECONDS"
 
 
 async def test_r102_asking_twice_is_one_lease_with_one_token(bench: Bench) -> None:

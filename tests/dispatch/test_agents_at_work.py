@@ -157,6 +157,15 @@ async def test_usage_and_activity_of_a_run_are_stored_and_told(opened: Open, mon
     assert "101 tokens in, 8 out, 0.75 USD" in " ".join((await bench.engine.why(f"{goal.id}/work")).reasons)
 
 
+async def test_an_agent_that_reports_no_usage_is_not_said_to_have_used_none(opened: Open) -> None:
+    bench = await opened()
+    goal = await bench.goal(goal_file(agent("work", {"type": "action", "text": "think"})))
+    assert (await bench.ended(goal.id)).state is GoalState.DONE
+    reasons = " ".join((await bench.engine.why(f"{goal.id}/work")).reasons)
+    assert "has reported neither tokens nor cost" in reasons
+    assert " 0 out" not in reasons
+
+
 async def test_an_adopted_run_is_counted_once(opened: Open, driver: ReadingDriver) -> None:
     bench = await opened()
     spent = {"type": "usage", "cost_usd": 0.5, "tokens_in": 10, "tokens_out": 1}

@@ -208,6 +208,13 @@ def _running(task: TaskRecord, run: RunRecord, now: datetime) -> str:
     return f"run {run.n} goes on for {since} (limits: {format_duration(limits.timeout)}, {format_size(limits.memory)})"
 
 
+def _use(run: RunRecord) -> str:
+    """What its agent reported; one that reports nothing may have used anything."""
+    if not (run.tokens_in or run.tokens_out or run.cost_usd):
+        return "has reported neither tokens nor cost"
+    return f"used {run.tokens_in} tokens in, {run.tokens_out} out, {run.cost_usd:.2f} USD"
+
+
 def _about(run: RunRecord, told: str | None) -> list[str]:
     """Its facts; how it ended is not said again when it is what the task's own cause says."""
     words = f"run {run.n} ({run.id}) under {run.driver}: {run.state}"
@@ -219,9 +226,7 @@ def _about(run: RunRecord, told: str | None) -> list[str]:
     if run.exit_code is not None:
         facts.append(f"exit code {run.exit_code}" + (f", signal {run.signal}" if run.signal else ""))
     if run.profile is not None:
-        facts.append(
-            f"agent {run.profile} used {run.tokens_in} tokens in, {run.tokens_out} out, {run.cost_usd:.2f} USD"
-        )
+        facts.append(f"agent {run.profile} {_use(run)}")
     if run.salvage is not None:
         facts.append(f"its work is kept in the branch {run.salvage} of .pilothouse/git/{run.goal}.git")
     return facts

@@ -76,14 +76,17 @@ async def _told(call: Call, engine: "Engine", goal: str) -> AsyncIterator[Emit]:
 
 async def _how_to_go_on(call: Call, seat: Seat, goal: str) -> None:
     """Which decisions wait, and the commands that answer them."""
+    from tui.cli.words import answer_words
+
     say("a gate waits and nobody may answer here:")
     for decision in await seat.engine.decisions():
         if decision.goal == goal:
             say(f"  {decision.question}")
             if decision.content is not None:
                 say(f"    {call.command('diff', decision.id)}    # what it would let through")
-            words = ["choose", "--option", "|".join(decision.choices)] if decision.choices else ["approve"]
-            say(f"    {call.command('decide', decision.id, *words, '--version', str(decision.version))}")
+            words = answer_words(decision.options, decision.choices, [field.name for field in decision.fields])
+            others = f"    # or {', '.join(decision.choices[1:])}" if decision.choices[1:] else ""
+            say(f"    {call.command('decide', decision.id, *words, '--version', str(decision.version))}{others}")
     if seat.own is not None:
         say(f"  then: {call.command('--no-ui', '--until', 'idle')}")
 

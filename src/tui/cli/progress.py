@@ -11,6 +11,7 @@ from engine.errors import PilothouseError
 from engine.events import Event
 from engine.model import DecisionState, TaskState
 from tui.cli.call import Call
+from tui.cli.words import answer_words
 from tui.formats import ago, glyph, one_line, shorten
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ class _Picture:
         text.append(shorten(words, max(10, self._console.width - 1 - len(head))) + "\n")
         asked = self._asked.get(node.id)
         if asked is not None and asked.state is DecisionState.PENDING:
-            answer = self._call.command("decide", asked.id, "approve", "--version", str(asked.version))
+            way = answer_words(asked.options, asked.choices, [field.name for field in asked.fields])
+            answer = self._call.command("decide", asked.id, *way, "--version", str(asked.version))
             text.append(f"{' ' * len(head)}{answer}\n", style="dim")
 
 

@@ -69,5 +69,7 @@ def _check(file: Path) -> "LedgerCheck":
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
         return check_chain(LedgerEntry.model_validate(json.loads(line)) for line in lines if line.strip())
-    except (OSError, ValueError, ValidationError) as error:
+    except OSError as error:
+        raise Invalid(f"cannot read {file}: {error.strerror}", hint="`ledger export` writes such a file") from error
+    except (ValueError, ValidationError) as error:
         raise Invalid(f"{file} is no export of a ledger: {str(error).splitlines()[0]}") from error

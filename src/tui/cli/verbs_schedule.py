@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.errors import ExitCode, Invalid
+from engine.errors import ExitCode, Invalid, NotFound
 from tui.cli.call import Call, Name, Verb, operator, run_async
 from tui.cli.output import put, put_json, say
 from tui.cli.session import engine_for, look
@@ -74,6 +74,8 @@ def _list(call: Call, name: str | None) -> None:
 
     found, alone = run_async(look(call, ask))
     found = [view for view in found if name in (None, view.name)]
+    if name is not None and not found:
+        raise NotFound(f"no schedule {name!r}", hint=f"`{call.command('schedule', 'list')}`")
     if call.as_json:
         put_json(found)
         return

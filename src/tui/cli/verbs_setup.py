@@ -29,13 +29,14 @@ async def init(call: Call) -> ExitCode | None:
 
     here_only(call, "a new project")
     root = call.folder or Path.cwd()
+    paths = ProjectPaths(root)
     there = [name for name in FILES if (root / name).exists()]
     if there:
-        raise Conflict(
-            f"{' and '.join(there)} in {root} exist already: nothing was written", hint="this is a project as it is"
-        )
+        exist = "exists" if len(there) == 1 else "exist"
+        hint = "this is a project as it is" if paths.state.is_dir() else "`pilothouse run FILE` needs no init"
+        raise Conflict(f"{' and '.join(there)} in {root} {exist} already: nothing was written", hint=hint)
     try:
-        make_state(ProjectPaths(root))
+        make_state(paths)
         for name, text in FILES.items():
             with (root / name).open("x", encoding="utf-8") as file:
                 file.write(text)

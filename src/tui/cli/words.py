@@ -1,8 +1,11 @@
 """Events in words, for people who read along."""
 
+from collections.abc import Sequence
+
 from engine.api import TreeNode
 from engine.events import Event, EventType
 from engine.headless import event_line
+from engine.model import AnswerKind
 from tui.cli.call import Call
 from tui.cli.output import put, say
 from tui.formats import hour, one_line
@@ -23,6 +26,15 @@ def event_words(event: Event, name: str | None = None) -> str:
 def _value(value: object) -> str:
     text = str(value).split("\n", 1)[0]
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+def answer_words(options: Sequence[object], choices: Sequence[object], fields: Sequence[str] = ()) -> list[str]:
+    """What `decide` is told to let a decision through: as it stands for a yes, else an example to be filled in."""
+    if AnswerKind.APPROVE in options or not options:
+        return ["approve"]
+    if AnswerKind.CHOOSE in options:
+        return ["choose", "--option", *map(str, choices[:1])]
+    return ["fill", *(word for name in fields or ("NAME",) for word in ("--field", f"{name}=VALUE"))]
 
 
 class Narrator:
@@ -46,8 +58,13 @@ class Narrator:
             return
         say(event_words(event, self._names.get(event.task or "", event.goal)))
         if event.type is EventType.DECISION_OPENED:
-            words = ("decide", str(event.data["decision"]), "approve", "--version", str(event.data["version"]))
-            say(f"    {self._call.command(*words)}")
+            words = answer_words(_list(event.data.get("options")), _list(event.data.get("choices")))
+            version = ("--version", str(event.data["version"]))
+            say(f"    {self._call.command('decide', str(event.data['decision']), *words, *version)}")
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 class JsonLines:

@@ -36,7 +36,7 @@ async def acquire(caller: Caller, said: Acquire) -> Document:
                 return _told(taken)
             left = deadline - context.clock.monotonic()
             if left <= 0:
-                raise _held(said.name, holder)
+                raise _held(said.name, holder, waited=said.wait > 0)
             caller.signs.wait(f"lease:{said.name}", f"waits for {said.name}")
             await within(bell, left)
     finally:
@@ -78,13 +78,13 @@ def _try(tx: Tx, caller: Caller, said: Acquire, *, queue: bool) -> tuple[Row | N
     return None, holder
 
 
-def _held(name: str, holder: Row | None) -> Conflict:
+def _held(name: str, holder: Row | None, *, waited: bool) -> Conflict:
+    hint = f"wait {'longer' if waited else 'for it'}: --wait SECONDS"
     if holder is None:
-        return Conflict(f"{name} is free, and others wait for it before you", hint="wait for it: --wait SECONDS")
+        return Conflict(f"{name} is free, and others wait for it before you", hint=hint)
     who = f"{holder['key']} (run {holder['run']})"
     details = {"holder": holder["run"], "task": holder["key"], "since": holder["acquired_at"]}
-    return Conflict(f"{name} is held by {who} since {holder['acquired_at']}", hint="wait for it: --wait SECONDS",
-                    details=details)  # fmt: skip
+    return Conflict(f"{name} is held by {who} since {holder['acquired_at']}", hint=hint, details=details)
 
 
 def _leave(tx: Tx, run: str, name: str) -> None:

@@ -66,7 +66,7 @@ def open_decision(
         },
     )  # fmt: skip
     tx.emit(EventType.DECISION_OPENED, goal=task.goal, task=task.id, decision=decision, version=1, kind=kind,
-            question=question, key=task.key)  # fmt: skip
+            question=question, key=task.key, options=list(options), choices=list(choices))  # fmt: skip
     return decision
 
 
