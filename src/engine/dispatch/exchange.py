@@ -58,7 +58,7 @@ class Exchange:
             elif event.type in (EventType.LEASE_RELEASED, EventType.LEASE_EXPIRED):
                 self.due.pop(str(event.data["name"]), None)
                 self.bells.ring(f"lease:{event.data['name']}")
-            elif event.type.startswith("message."):
+            elif event.type.noun == "message":
                 for run in _listed(event.data.get("to")):
                     self.bells.ring(f"inbox:{run}")
                 self.bells.ring(f"message:{event.data.get('answers')}")
