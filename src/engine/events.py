@@ -7,7 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class EventType(StrEnum):
-    """The names of CONTRACT section 5 that this engine emits."""
+    """The names of CONTRACT section 5 that this engine emits: what it is about, and what happened to it."""
+
+    noun: str
+    verb: str
+
+    def __init__(self, name: str) -> None:
+        self.noun, _, self.verb = name.partition(".")
 
     GOAL_CREATED = "goal.created"
     GOAL_STARTED = "goal.started"

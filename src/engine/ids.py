@@ -29,13 +29,15 @@ class Kind(StrEnum):
     RULE = "u"
 
 
+_LETTERS = ALPHABET.encode() * 8  # one for each byte, each as often as any other
+
 IdSource = Callable[[Kind], str]
 SANDBOX_PREFIX = "ph-"
 
 
 def random_id(kind: Kind) -> str:
     """A new id such as `t-8k2m0q7xwz`."""
-    return f"{kind}-" + "".join(ALPHABET[byte & 31] for byte in secrets.token_bytes(LENGTH))
+    return f"{kind}-{secrets.token_bytes(LENGTH).translate(_LETTERS).decode()}"
 
 
 def safe_name(text: str) -> SafeName:

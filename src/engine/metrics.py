@@ -92,8 +92,8 @@ class Metrics:
         for type, number in Tally(event.type for event in events).items():
             self._count["events_total"].labels(type).inc(number)
         for event in events:
-            noun, _, verb = event.type.partition(".")
-            match noun:
+            verb = event.type.verb
+            match event.type.noun:
                 case "run":
                     self._run(event, verb)
                 case "gate":

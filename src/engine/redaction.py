@@ -135,17 +135,13 @@ class Redactor:
 
     def data(self, value: Any) -> Any:
         """JSON data with every text in it redacted; keys stay."""
-        match value:
-            case str():
-                return self.text(value)
-            case None | bool() | int():
-                return value
-            case dict():
-                return {key: self.data(inner) for key, inner in value.items()}
-            case list() | tuple():
-                return [self.data(inner) for inner in value]
-            case _:
-                return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {key: inner if inner is None else self.data(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.data(inner) for inner in value]
+        return value
 
     def _cut(self, data: bytes, head: int) -> bytes:
         for value in self._values:

@@ -21,6 +21,7 @@ BROAD_EXCEPT: dict[str, str] = {
 }
 # Each file that may start a task by itself, and who ends that task.
 CREATE_TASK: dict[str, str] = {
+    "src/engine/cancellation.py": "a part of its caller, which waits for its end whatever happens",
     "src/engine/dispatch/runs/starting.py": "a start and its answer to an asked end; both end in its finally",
     "src/engine/supervisor.py": "Crew is the owner of background tasks",
     "src/engine/store/database.py": "the writer belongs to its Database and ends in close()",

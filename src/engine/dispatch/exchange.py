@@ -65,7 +65,7 @@ class Exchange:
                     int(str(event.data["fence"])), now + float(str(event.data["ttl"]))
                 )
                 self.bells.ring(LEASES)
-            elif event.type.startswith("message."):
+            elif event.type.noun == "message":
                 for run in _listed(event.data.get("to")):
                     self.bells.ring(f"inbox:{run}")
                 self.bells.ring(f"message:{event.data.get('answers')}")

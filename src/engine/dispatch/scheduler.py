@@ -79,7 +79,7 @@ class Scheduler:
                 graph.apply(moved.task, moved.to, moved.not_before, due_after(self._context.clock, moved))
                 self._announcing.moved(moved.goal)
         for event in committed.events:
-            group = event.type.split(".")[0]
+            group = event.type.noun
             if group in ("gate", "decision") or event.data.get("part") == PART:
                 self._timetable.changed = True
             elif group == "schedule":

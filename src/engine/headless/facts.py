@@ -80,7 +80,7 @@ class Facts:
         if event.seq <= self._last:
             return False
         self._last = event.seq
-        if event.goal is not None and event.type.partition(".")[0] in ("goal", "task", "run", "gate", "decision"):
+        if event.goal is not None and event.type.noun in ("goal", "task", "run", "gate", "decision"):
             self._moves[event.goal] = event
         self._deliver(event)
         return True

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from engine.cancellation import require_uncancelled
+from engine.cancellation import apart
 from engine.dispatch.runs.starting import words_of
 from engine.errors import Invalid, StoreError
 from engine.events import EventType
@@ -40,14 +40,16 @@ class Reloader:
         await asyncio.sleep(BEGIN)
         while True:
             try:
-                await self.reload()
-                await self._watch(*await asyncio.to_thread(_places, self._source.files))
+                await apart(self._read_and_watch())
             except* (OSError, RuntimeError) as broken:  # a folder that went, or no more watches on this machine
                 log.debug("settings are looked at every %g s: %s", POLL, words_of(broken))
             except* StoreError as refused:
                 log.warning("new settings cannot be told of: %s", words_of(refused))
-            require_uncancelled()
             await asyncio.sleep(POLL)
+
+    async def _read_and_watch(self) -> None:
+        await self.reload()
+        await self._watch(*await asyncio.to_thread(_places, self._source.files))
 
     async def _watch(self, folders: list[Path], names: set[str]) -> None:
         from watchfiles import awatch

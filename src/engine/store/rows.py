@@ -42,7 +42,9 @@ def goal_from(row: Row) -> GoalRecord:
 
 def task_from(row: Row) -> TaskRecord:
     with _Readable("task", row):
-        return TaskRecord.model_validate({**columns_of(row), "spec": _spec_from(row["spec"]), "order": row["ordering"]})
+        values = columns_of(row)
+        values["spec"], values["order"] = _spec_from(values["spec"]), values["ordering"]
+        return TaskRecord.model_validate(values)
 
 
 def spec_from(row: Row) -> TaskSpec:

@@ -89,7 +89,7 @@ class Tx:
     ) -> None:
         """An event of this change; gets its seq at the end of the group. Encoded here: what cannot be stored fails its
         own unit and no other (R4)."""
-        cut = {key: _REDACTOR.data(data[key]) for key in data}
+        cut = _REDACTOR.data(data)
         self.drafts.append(EventDraft(type, goal, task, run, cut, _encoded(cut)))
 
 

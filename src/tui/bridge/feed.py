@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import assert_never
 
 from engine.api import Engine, Lagged, Snapshot, TreeNode, Update
-from engine.cancellation import require_uncancelled
+from engine.cancellation import apart
 from engine.errors import NotFound, PilothouseError, Unavailable
 from engine.events import Event
 from tui.messages import Link, Overview
@@ -53,13 +53,12 @@ class Feed:
         while True:
             link = Link.STALE
             try:
-                await self._session()
+                await apart(self._session())
                 trouble = "the engine closed the connection"
             except* Unavailable as lost:
                 trouble = str(_first(lost))
             except* PilothouseError as refused:
                 link, trouble = Link.REFUSED, str(_first(refused))
-            require_uncancelled()
             if self.overview.link is Link.LIVE:
                 pause = BACKOFF[0]
             self.set(link=link, trouble=trouble)

@@ -112,7 +112,7 @@ def _passes(update: "Update", ref: str, wanted: str) -> bool:
 
     if not isinstance(update, Event) or update.data.get("state") != wanted:
         return False
-    noun, subject = update.type.partition(".")[0], {"goal": update.goal, "task": update.task, "run": update.run}
+    noun, subject = update.type.noun, {"goal": update.goal, "task": update.task, "run": update.run}
     return subject.get(noun) == ref
 
 

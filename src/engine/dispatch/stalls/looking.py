@@ -5,7 +5,7 @@ import logging
 from functools import partial
 from typing import assert_never
 
-from engine.cancellation import require_uncancelled
+from engine.cancellation import apart
 from engine.dispatch.context import Context
 from engine.dispatch.runs.life import LiveRun
 from engine.dispatch.runs.live import LiveRuns
@@ -29,10 +29,9 @@ async def keep_stalls(context: Context, live: LiveRuns) -> None:
     while True:
         await context.clock.sleep(context.settings.engine.stall_interval)
         try:
-            await look(context, live)
+            await apart(look(context, live))
         except* StoreError as refused:
             log.warning("a stall cannot be told of: %s", words_of(refused))
-        require_uncancelled()
 
 
 async def look(context: Context, live: LiveRuns) -> None:

@@ -98,14 +98,16 @@ class Graph:
         order = list(_depth_first(self.root))
         for place, node in enumerate(order):
             node.place = place
-        for _ in range(2):  # a second pass settles needs that point forward in the tree; a cycle cannot make it longer
+        needs = any(node.needs for node in order)
+        for _ in range(2 if needs else 1):  # the second settles needs that point forward; a cycle makes it no longer
             for node in reversed(order):
                 behind = [dependant.rank for dependant in node.dependants]
-                behind += [child.rank for child in node.children[:1]] if node.order is Order.SEQUENTIAL else []
+                if node.children and node.order is Order.SEQUENTIAL:
+                    behind.append(node.children[0].rank)
                 sibling = self._next_sibling(node)
                 if sibling is not None:
                     behind.append(sibling.rank)
-                node.rank = min(1 + max(behind, default=-1), len(order))
+                node.rank = min(1 + max(behind), len(order)) if behind else 0
 
     @staticmethod
     def _next_sibling(node: Node) -> Node | None:

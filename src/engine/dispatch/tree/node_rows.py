@@ -1,15 +1,13 @@
 """Stored tasks as the graph of a goal reads them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.model import OnFailure, Order, TaskKind, TaskState
 
 
-@dataclass(frozen=True, slots=True)
-class NodeRow:
+class NodeRow(NamedTuple):
     """What the graph needs of a stored task, parents before children."""
 
     id: str
@@ -27,23 +25,13 @@ class NodeRow:
     pin: str | None = None
 
 
-def rows_from(rows: Iterable[Any]) -> list[NodeRow]:
-    """Stored task rows (mappings by column) as the graph reads them."""
+def rows_from(rows: Iterable[Iterable[Any]]) -> list[NodeRow]:
+    """Stored tasks, their columns in the order of the query `shape_of_goal`, as the graph reads them."""
     return [
         NodeRow(
-            id=str(row["id"]),
-            parent=None if row["parent"] is None else str(row["parent"]),
-            key=str(row["key"]),
-            kind=TaskKind(str(row["kind"])),
-            state=TaskState(str(row["state"])),
-            order=Order(str(row["ordering"])),
-            on_failure=OnFailure(str(row["on_failure"])),
-            priority=int(str(row["priority"])),
-            position=int(str(row["position"])),
-            not_before=None if row["not_before"] is None else datetime.fromisoformat(str(row["not_before"])),
-            agent=row["agent"],
-            provider=row["provider"],
-            pin=row["pin"],
+            id, parent, key, TaskKind(kind), TaskState(state), Order(ordering), OnFailure(on_failure), priority,
+            position, None if not_before is None else datetime.fromisoformat(not_before), agent, provider, pin,
         )
-        for row in rows
-    ]
+        for id, parent, key, kind, state, ordering, on_failure, priority, position, not_before, agent, provider, pin
+        in rows
+    ]  # fmt: skip
