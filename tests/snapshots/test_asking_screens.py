@@ -31,7 +31,9 @@ async def written(seat: Seat) -> None:
 
 
 async def marked(seat: Seat) -> None:
-    await seat.press("space", "j", "space", "j", "space", "b")
+    await seat.press("space", "j", "space", "j", "space")
+    await seat.shows("a approve")
+    await seat.press("b")
     await seat.shows("batch of 3", "make lint")
 
 
@@ -44,7 +46,7 @@ SCENES: dict[str, tuple[Callable[[], FrozenEngine], Sequence[Step]]] = {
     "snooze": (put_off, ("2", shows("put off"), awake, "z", shows("Until news"))),
     "batch": (alike, ("2", shows("make test"), marked)),
     "rule": (tried, ("2", shows("make test"), awake, "A", shows("14 approved"))),
-    "history": (remembered, ("2", shows("Ship it?"), "H", shows("under 2 s"))),
+    "history": (remembered, ("2", shows("Ship it?"), shows("a approve"), "H", shows("under 2 s"))),
     "everything_around": (crowded, ("2", shows("Ship it?"), "d", shows("v2 · approval", "a second name"), awake)),
 }
 

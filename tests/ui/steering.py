@@ -6,6 +6,7 @@ from datetime import datetime
 from time import monotonic
 from typing import Any
 
+from textual._context import visible_screen_stack
 from textual.events import Key
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
@@ -122,7 +123,8 @@ class Seat:
 
     @property
     def text(self) -> str:
-        """What stands on the screen."""
+        """What stands on the screen: drawn with what lies below, as a picture of it later takes what was drawn."""
+        visible_screen_stack.set(self.app._background_screens)
         strips = self.app.screen._compositor.render_strips()
         return "\n".join("".join(segment.text for segment in strip) for strip in strips)
 
