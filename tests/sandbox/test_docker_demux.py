@@ -85,6 +85,14 @@ def test_resuming_behind_a_long_line_does_not_repeat_its_pieces() -> None:
     assert all_of(LogDemux(seen, anchored=True), pieces + frame(OUT, b"next\n", NOON + 1)) == [b"onext"]
 
 
+def test_r53_a_line_that_has_a_piece_twice_is_told_of_at_its_end() -> None:
+    demux = LogDemux(Seen())
+    demux.feed(frame(OUT, b"x" * 16_384) * 3)
+    assert demux.repeated == b"", "the daemon may rotate its files once more before the line is whole"
+    demux.feed(frame(OUT, b"end\n") + frame(OUT, b"next\n", NOON + 1))
+    assert demux.repeated == stamp(NOON)
+
+
 def test_r53_a_daemon_that_dropped_the_last_stored_line_makes_a_gap_marker() -> None:
     demux = LogDemux(Seen(out=stamp(NOON)), anchored=True)
     lines = demux.feed(frame(OUT, b"much later\n", NOON + 100))

@@ -53,7 +53,7 @@ class LogDemux:
     Stamps of one stream rise. One that does not was sent before (a daemon that rotates its files under a reader does
     that), or the clock was set back: `went_back` asks for a new reading from the last line, and only what directly
     follows that line may be older than it. The pieces of a line have one stamp, so one that comes a second time was
-    sent twice or printed twice: `repeated` is the stamp of the newest line of which this is true.
+    sent twice or printed twice: `repeated` is the stamp of the newest whole line of which this is true.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class LogDemux:
         self.went_back = False
         self.repeated = b""
         self._pieces: dict[bytes, set[int]] = {}  # hashes of the first PIECES of each pending line
+        self._twice: set[bytes] = set()  # pending lines that had one of them again
         self._rest = b""
         self._joiner = Joiner(line_limit)
         self._markers = 0
@@ -146,6 +147,7 @@ class LogDemux:
         if not text.endswith(b"\n"):
             self._joiner.add(mark, when, text)
             self._pieces[mark] = {hash(text)}
+            self._twice.discard(mark)
             return made
         out += (mark, payload)
         self._last[source] = when
@@ -159,13 +161,15 @@ class LogDemux:
             self._joiner.add(mark, b"", text)
             return 0
         self._last[source], stored = self._joiner.end(mark, text[:-1])
+        if mark in self._twice:
+            self.repeated = self._last[source]
         out.append(stored)
         return 1
 
     def _look_for_repeat(self, mark: bytes, text: bytes) -> None:
         pieces = self._pieces[mark]
         if hash(text) in pieces:
-            self.repeated = self._joiner.pending[mark].when
+            self._twice.add(mark)
         elif len(pieces) < PIECES:
             pieces.add(hash(text))
 

@@ -149,7 +149,8 @@ class LogFollower:
         return within or before
 
     def _repeated(self) -> bool:
-        """Whether a line that began since the log was opened may hold a piece twice; asked once per position."""
+        """Whether a line that began since the log was opened may hold a piece twice; asked once per position, and of
+        whole lines: before its end a second reading could meet the next rotation."""
         repeated = self._demux.repeated
         if not repeated or self._seen == self._doubted or parse_stamp(repeated) < self._opened:
             return False
